@@ -1,0 +1,56 @@
+//! One chat room over plain TCP that anyone joins with netcat, and that no client, however slow,
+//! loud or hostile, can spoil for the others.
+//!
+//! Every line makes the same short way through a trio of threads:
+//!
+//! ```text
+//! nc ──socket──▶ reader-7 ──events──▶ broadcaster ──outbox──▶ writer-9 ──socket──▶ nc
+//!                frames lines,         owns the room,          drains its queue,
+//!                cleans, paces         one order for all       feels the slow client
+//!                blocks when full      never blocks            drops are counted
+//! ```
+//!
+//! # Threads
+//!
+//! | thread | number | does | waits on | ends when |
+//! |---|---|---|---|---|
+//! | `main` | 1 | options, stop | the stop channel | told to |
+//! | `signals` | 1 | tells `main` to stop | signals | process ends |
+//! | `accept-0`… | 1 per address | admits, starts sessions | `accept` | woken and told |
+//! | `broadcaster` | 1 | owns the room, fans out | its inbox only | every sender of events is gone |
+//! | `reader-N` | 1 per client | is the session | socket, sleep, `events` | end of input, error, stop |
+//! | `writer-N` | 1 per named client | drains its outbox | `frames`, socket | outbox dropped and drained, or error |
+//! | `log` | 1 | writes log lines out | its queue, standard error | process ends |
+//!
+//! # Channels
+//!
+//! All are bounded, and there are two kinds only. Towards the room a send blocks and never drops:
+//! `events`. Away from the room a send never blocks and may drop: outboxes, and the log. The room
+//! waits for nothing but what comes in, so no cycle of waiting can exist.
+//!
+//! # Invariants
+//!
+//! 1. The broadcaster waits for nothing but its inbox: no socket, no lock held elsewhere, no log.
+//! 2. Inward nothing is dropped; outward everything dropped is counted, logged and told.
+//! 3. Everyone hears one order.
+//! 4. Each client's cost is bounded: two threads, one descriptor, a fixed buffer, a bounded outbox.
+//! 5. No byte from a client reaches another terminal or the log uncleaned.
+//! 6. A session's end is complete on every path: seat, name, room entry, socket, both threads.
+//!
+//! There is deliberately no async runtime, no event loop, no lock on the room, no history, no
+//! account and no configuration file.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that meets the unexpected should fail there"
+    )
+)]
+
+pub mod bots;
+pub mod logging;
+pub mod options;
+pub mod server;

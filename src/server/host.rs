@@ -1,0 +1,193 @@
+//! How many clients this host can carry. Asked once at start, because the answer must be known
+//! before it is needed: a process that runs out of memory mappings while it starts a thread is
+//! aborted, with everyone in it.
+
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+use std::fmt;
+use std::fs;
+
+/// One socket, shared by reader and writer.
+const DESCRIPTORS_PER_CLIENT: u64 = 1;
+/// One reader and one writer.
+const THREADS_PER_CLIENT: u64 = 2;
+/// For each thread: its stack and its signal stack, each with a guard page.
+const MAPPINGS_PER_CLIENT: u64 = 8;
+
+/// Kept back for the log, the listeners, connections that are being turned away, and the
+/// libraries; the heap adds mappings as it grows.
+const SPARE_DESCRIPTORS: u64 = 32;
+const SPARE_THREADS: u64 = 64;
+const SPARE_MAPPINGS: u64 = 1024;
+
+/// How many clients fit, and what sets the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// At least one.
+    pub n_clients: usize,
+    /// What there would have to be more of.
+    pub limited_by: Limit,
+}
+
+/// What a client takes of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Open files of this process.
+    Descriptors,
+    /// Threads of this user, this control group or this system.
+    Threads,
+    /// Memory mappings of this process.
+    Mappings,
+}
+
+/// Raises the limit on open files as far as this process may, and works out how many clients the
+/// host carries.
+pub fn capacity() -> Capacity {
+    raise_descriptors();
+    let used = |folder| fs::read_dir(folder).map_or(0, Iterator::count) as u64;
+    let mapped = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
+    [
+        (
+            Limit::Descriptors,
+            max_descriptors(),
+            used("/proc/self/fd"),
+            SPARE_DESCRIPTORS,
+            DESCRIPTORS_PER_CLIENT,
+        ),
+        (
+            Limit::Threads,
+            max_threads(),
+            used("/proc/self/task"),
+            SPARE_THREADS,
+            THREADS_PER_CLIENT,
+        ),
+        (
+            Limit::Mappings,
+            max_mappings(),
+            mapped as u64,
+            SPARE_MAPPINGS,
+            MAPPINGS_PER_CLIENT,
+        ),
+    ]
+    .into_iter()
+    .map(|(limited_by, allowed, used, spare, per_client)| Capacity {
+        n_clients: n_clients(allowed, used, spare, per_client),
+        limited_by,
+    })
+    .min_by_key(|capacity| capacity.n_clients)
+    .unwrap_or(Capacity {
+        n_clients: 1,
+        limited_by: Limit::Descriptors,
+    })
+}
+
+/// How many clients fit into what is `allowed`. A host so tight that the spare alone does not fit
+/// gives clients half of what is left.
+fn n_clients(allowed: u64, used: u64, spare: u64, per_client: u64) -> usize {
+    let left = allowed.saturating_sub(used);
+    let for_clients = left.saturating_sub(spare).max(left / 2);
+    usize::try_from(for_clients / per_client)
+        .unwrap_or(usize::MAX)
+        .max(1)
+}
+
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // Without the rise there are fewer seats, which is said at start.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    );
+}
+
+fn max_descriptors() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+fn max_threads() -> u64 {
+    // The kernel does not hold root to the limit of its user.
+    let of_user = getrlimit(Resource::Nproc)
+        .current
+        .filter(|_| !geteuid().is_root());
+    let of_system = ["/proc/sys/kernel/threads-max", "/proc/sys/kernel/pid_max"].map(number_in);
+    of_system
+        .into_iter()
+        .flatten()
+        .chain(of_user)
+        .chain(of_control_group())
+        .min()
+        .unwrap_or(u64::MAX)
+}
+
+fn max_mappings() -> u64 {
+    number_in("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX)
+}
+
+/// The limits on threads of the control groups that this process is in, version 1 and 2.
+fn of_control_group() -> impl Iterator<Item = u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let paths: Vec<String> = groups
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            match (fields.next()?, fields.next()?) {
+                ("", path) => Some(format!("/sys/fs/cgroup{path}")),
+                ("pids", path) => Some(format!("/sys/fs/cgroup/pids{path}")),
+                _ => None,
+            }
+        })
+        .collect();
+    paths
+        .into_iter()
+        .filter_map(|path| number_in(&format!("{path}/pids.max")))
+}
+
+/// A file that holds one number; `max`, and no file at all, is no limit.
+fn number_in(path: &str) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Descriptors => "open files",
+            Self::Threads => "threads",
+            Self::Mappings => "memory mappings",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_shared_among_clients() {
+        assert_eq!(
+            n_clients(65_530, 106, SPARE_MAPPINGS, MAPPINGS_PER_CLIENT),
+            8_050
+        );
+        assert_eq!(
+            n_clients(1_024, 8, SPARE_DESCRIPTORS, DESCRIPTORS_PER_CLIENT),
+            984
+        );
+        assert_eq!(
+            n_clients(u64::MAX, 0, 32, 1),
+            usize::try_from(u64::MAX).unwrap() - 32
+        );
+    }
+
+    #[test]
+    fn a_tight_host_still_seats_somebody() {
+        assert_eq!(n_clients(40, 8, 32, 1), 16);
+        assert_eq!(n_clients(8, 8, 32, 1), 1);
+        assert_eq!(n_clients(0, 8, 32, 1), 1);
+    }
+
+    #[test]
+    fn this_host_carries_clients() {
+        assert!(capacity().n_clients > 1);
+    }
+}

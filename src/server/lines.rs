@@ -1,0 +1,298 @@
+//! Bytes become bounded lines of text: where a line ends, where a long one is cut, and what
+//! becomes of bytes that are no UTF-8. Memory is one fixed buffer, whatever arrives, and the lines
+//! do not depend on how the bytes were split on their way here.
+//!
+//! What a line may contain is the business of `text`, when it may be said that of `pacer`.
+
+use std::io::{self, Read};
+
+/// Longest text of one line, in bytes of UTF-8; the spam bot's 2,500 must fit.
+pub const MAX_LINE: usize = 4096;
+
+/// How many more bytes than [`MAX_LINE`] make sure that a character which starts within it is
+/// whole: a UTF-8 character has at most 4 bytes.
+const LOOKAHEAD: usize = 3;
+
+/// One buffer for an unfinished line and for what one read adds to it, in bytes.
+const BUFFER: usize = 2 * MAX_LINE;
+
+/// A line, or one piece of a line that is longer than [`MAX_LINE`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What was said, at most [`MAX_LINE`] bytes, without the line end. Bytes that were no UTF-8
+    /// are U+FFFD here.
+    pub text: String,
+    /// This piece starts its line.
+    pub first: bool,
+    /// This piece ends its line.
+    pub last: bool,
+}
+
+/// Reads from a source and cuts what it gives into lines.
+pub struct Lines {
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    after_carriage_return: bool,
+    within_line: bool,
+    at_end: bool,
+}
+
+impl Lines {
+    /// Starts at the beginning of a line.
+    pub fn new() -> Self {
+        Self {
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            after_carriage_return: false,
+            within_line: false,
+            at_end: false,
+        }
+    }
+
+    /// Reads once from `source`. To be called when [`next_line`](Self::next_line) has no more to
+    /// give; until then the buffer may be too full for a read, and a read of nothing looks like
+    /// the end.
+    ///
+    /// # Errors
+    /// Those of `source`, except that an interrupted read is tried again.
+    pub fn fill(&mut self, mut source: impl Read) -> io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        loop {
+            match source.read(&mut self.buffer[self.end..]) {
+                Ok(n_read) => {
+                    self.end += n_read;
+                    self.at_end = n_read == 0;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The next line, if the buffer holds a whole one, or so much of a long one that it must be
+    /// cut. At the end of the source what remains is a line too.
+    pub fn next_line(&mut self) -> Option<Line> {
+        if self.after_carriage_return && self.start < self.end {
+            if matches!(self.buffer[self.start], b'\n' | b'\0') {
+                self.start += 1;
+            }
+            self.after_carriage_return = false;
+        }
+        let waiting = &self.buffer[self.start..self.end];
+        let line_end = waiting
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'));
+        let line = match line_end {
+            Some(n_bytes) => &waiting[..n_bytes],
+            None if waiting.len() > MAX_LINE + LOOKAHEAD => waiting,
+            None if self.at_end && !waiting.is_empty() => waiting,
+            None => return None,
+        };
+        let (text, n_taken) = decode(line);
+        let whole = n_taken == line.len();
+        self.start += n_taken;
+        let last = whole && (line_end.is_some() || self.at_end);
+        if let Some(n_bytes) = line_end.filter(|_| whole) {
+            self.after_carriage_return = waiting[n_bytes] == b'\r';
+            self.start += 1;
+        }
+        let first = !self.within_line;
+        self.within_line = !last;
+        Some(Line { text, first, last })
+    }
+
+    /// The source has ended and every line of it has been given.
+    pub fn is_finished(&self) -> bool {
+        self.at_end && self.start == self.end
+    }
+}
+
+/// The longest beginning of `line` whose text fits [`MAX_LINE`], and how many bytes of the line
+/// it takes. Text is never shorter than the bytes it stands for.
+fn decode(line: &[u8]) -> (String, usize) {
+    let mut text = String::new();
+    let mut n_taken = 0;
+    for chunk in line.utf8_chunks() {
+        let room = MAX_LINE - text.len();
+        let valid = chunk.valid();
+        let fitting = &valid[..valid.floor_char_boundary(room)];
+        text.push_str(fitting);
+        n_taken += fitting.len();
+        let replacement = char::REPLACEMENT_CHARACTER;
+        if fitting.len() < valid.len() || text.len() + replacement.len_utf8() > MAX_LINE {
+            break;
+        }
+        if !chunk.invalid().is_empty() {
+            text.push(replacement);
+            n_taken += chunk.invalid().len();
+        }
+    }
+    (text, n_taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives its pieces one per read, then the end.
+    struct Pieces<'a>(Vec<&'a [u8]>);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some(piece) = self.0.first_mut() else {
+                return Ok(0);
+            };
+            let n_read = piece.read(buffer)?;
+            if piece.is_empty() {
+                self.0.remove(0);
+            }
+            Ok(n_read)
+        }
+    }
+
+    fn lines_of(pieces: Vec<&[u8]>) -> Vec<Line> {
+        let mut source = Pieces(
+            pieces
+                .into_iter()
+                .filter(|piece| !piece.is_empty())
+                .collect(),
+        );
+        let mut lines = Lines::new();
+        let mut found = Vec::new();
+        while !lines.is_finished() {
+            match lines.next_line() {
+                Some(line) => found.push(line),
+                None => lines.fill(&mut source).unwrap(),
+            }
+        }
+        found
+    }
+
+    fn texts(bytes: &[u8]) -> Vec<String> {
+        lines_of(vec![bytes])
+            .into_iter()
+            .map(|line| line.text)
+            .collect()
+    }
+
+    #[test]
+    fn every_usual_line_end_ends_one_line() {
+        let expected = vec!["a", "b", "", "c"];
+        assert_eq!(texts(b"a\nb\n\nc\n"), expected);
+        assert_eq!(texts(b"a\r\nb\r\n\r\nc\r\n"), expected);
+        assert_eq!(texts(b"a\r\0b\r\0\r\0c\r\0"), expected);
+        assert_eq!(texts(b"a\rb\r\rc\r"), expected);
+        assert_eq!(texts(b"a\nb\r\n\rc"), expected);
+    }
+
+    #[test]
+    fn bad_utf8_costs_a_replacement_character_and_no_more() {
+        for (bytes, text) in [
+            (&b"caf\xc3\xa9"[..], "café"),
+            (b"caf\xe9 au lait", "caf\u{fffd} au lait"),
+            (b"\xff\xfe", "\u{fffd}\u{fffd}"),
+            (b"\xe2\x82", "\u{fffd}"),
+            (b"a\xf0\x9f\x98b", "a\u{fffd}b"),
+            (b"\xed\xa0\x80", "\u{fffd}\u{fffd}\u{fffd}"),
+            (b"\xc0\xaf", "\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(texts(bytes), [text], "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_just_the_limit_is_one_piece() {
+        let mut bytes = vec![b'x'; MAX_LINE];
+        bytes.extend(b"\r\ny\n");
+        let lines = lines_of(vec![&bytes]);
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].first && lines[0].last);
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters_and_says_so() {
+        let text = format!("x{}", "😀".repeat(2000));
+        let lines = lines_of(vec![text.as_bytes()]);
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0].text.len(), 4093);
+        assert_eq!((lines[0].first, lines[0].last), (true, false));
+        assert_eq!((lines[1].first, lines[1].last), (false, true));
+        assert_eq!(format!("{}{}", lines[0].text, lines[1].text), text);
+    }
+
+    /// What the module promises, written without a buffer: split at line ends, decode, cut.
+    fn reference(bytes: &[u8]) -> Vec<String> {
+        let text = bytes
+            .iter()
+            .enumerate()
+            .filter(|&(at, byte)| {
+                !(matches!(byte, b'\n' | b'\0') && at > 0 && bytes[at - 1] == b'\r')
+            })
+            .map(|(_, byte)| if *byte == b'\r' { b'\n' } else { *byte })
+            .collect::<Vec<u8>>();
+        let mut found = Vec::new();
+        let mut rest = &text[..];
+        while !rest.is_empty() {
+            let length = rest
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .unwrap_or(rest.len());
+            let mut piece = String::new();
+            for character in String::from_utf8_lossy(&rest[..length]).chars() {
+                if piece.len() + character.len_utf8() > MAX_LINE {
+                    found.push(std::mem::take(&mut piece));
+                }
+                piece.push(character);
+            }
+            found.push(piece);
+            rest = rest.get(length + 1..).unwrap_or_default();
+        }
+        found
+    }
+
+    /// Bytes in which line ends, long runs, multi-byte characters and broken ones are common.
+    fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            3 => prop::collection::vec(any::<u8>(), 0..40),
+            3 => prop::sample::select(vec!["\n", "\r", "\r\n", "\r\0", "\0", "😀", "é", "x"])
+                .prop_map(|text| text.as_bytes().to_vec()),
+            1 => (prop::sample::select(vec!["a", "é", "€", "😀"]), 900_usize..4200)
+                .prop_map(|(text, n_times)| text.repeat(n_times).into_bytes()),
+            1 => (any::<u8>(), 1300_usize..5000).prop_map(|(byte, n_times)| vec![byte; n_times]),
+        ];
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_how_bytes_arrive(
+            bytes in some_bytes(),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let mut cuts: Vec<usize> =
+                cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+            let whole = lines_of(vec![&bytes]);
+            prop_assert_eq!(&lines_of(pieces), &whole);
+            let single = bytes.chunks(1).collect();
+            prop_assert_eq!(&lines_of(single), &whole);
+            let whole: Vec<String> = whole.into_iter().map(|line| line.text).collect();
+            prop_assert_eq!(whole, reference(&bytes));
+        }
+
+        #[test]
+        fn no_line_is_longer_than_the_limit(bytes in some_bytes()) {
+            for line in lines_of(vec![&bytes]) {
+                prop_assert!(line.text.len() <= MAX_LINE);
+            }
+        }
+    }
+}

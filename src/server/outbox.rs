@@ -1,0 +1,175 @@
+//! The bounded queue between the room and one client's writer: never blocks, and says when it is
+//! full. What is lost then is counted by the room; how it is written is the writer's business.
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Most bytes that wait in one outbox: bounds memory, and how stale a slow client's room gets.
+pub const MAX_BYTES: usize = 512 * 1024;
+
+/// What one client is to be sent next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// How many messages this client missed just before.
+    pub n_missed: u64,
+    /// The bytes of a frame, shared by everyone who gets it.
+    pub frame: Arc<[u8]>,
+    /// Where in the frame this client's part begins, in bytes.
+    pub from: usize,
+}
+
+impl Delivery {
+    /// The part of the frame that is for this client.
+    pub fn bytes(&self) -> &[u8] {
+        &self.frame[self.from..]
+    }
+}
+
+/// Why a delivery was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The client reads too slowly: it misses this.
+    Full,
+    /// The writer has ended: there is nobody left to miss anything.
+    Gone,
+}
+
+/// The room's end.
+#[derive(Debug)]
+pub struct Outbox {
+    deliveries: Sender<Delivery>,
+    n_bytes: Arc<AtomicUsize>,
+}
+
+/// The writer's end.
+#[derive(Debug)]
+pub struct Frames {
+    deliveries: Receiver<Delivery>,
+    n_bytes: Arc<AtomicUsize>,
+}
+
+/// An empty queue for at most `n_frames` deliveries and [`MAX_BYTES`], whichever is first.
+pub fn outbox(n_frames: usize) -> (Outbox, Frames) {
+    let (sender, receiver) = bounded(n_frames);
+    let n_bytes = Arc::new(AtomicUsize::new(0));
+    (
+        Outbox {
+            deliveries: sender,
+            n_bytes: Arc::clone(&n_bytes),
+        },
+        Frames {
+            deliveries: receiver,
+            n_bytes,
+        },
+    )
+}
+
+impl Outbox {
+    /// Queues `delivery`, or refuses at once. Never blocks.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub fn try_send(&self, delivery: Delivery) -> Result<(), Refusal> {
+        let n_bytes = delivery.bytes().len();
+        // Only the room adds, so nothing can make this sum too small before the send.
+        if self.n_bytes.load(Ordering::Relaxed) + n_bytes > MAX_BYTES {
+            return Err(Refusal::Full);
+        }
+        // Added before the send: the writer may subtract as soon as it is sent.
+        self.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+        self.deliveries.try_send(delivery).map_err(|refused| {
+            self.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+            match refused {
+                TrySendError::Full(_) => Refusal::Full,
+                TrySendError::Disconnected(_) => Refusal::Gone,
+            }
+        })
+    }
+}
+
+impl Frames {
+    /// Hands every delivery to `write`, in order, until the room has dropped its end and the queue
+    /// is drained. A delivery takes its place in the queue until it is written.
+    ///
+    /// # Errors
+    /// The first that `write` returns.
+    pub fn drain<E>(&self, mut write: impl FnMut(&Delivery) -> Result<(), E>) -> Result<(), E> {
+        for delivery in &self.deliveries {
+            write(&delivery)?;
+            self.n_bytes
+                .fetch_sub(delivery.bytes().len(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Frames {
+    /// Takes what waits, without waiting for more.
+    pub(super) fn try_next(&self) -> Option<Delivery> {
+        self.deliveries.try_recv().ok()
+    }
+
+    /// The room has dropped its end, and nothing waits.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(
+            self.deliveries.try_recv(),
+            Err(crossbeam_channel::TryRecvError::Disconnected)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(n_bytes: usize) -> Delivery {
+        Delivery {
+            n_missed: 0,
+            frame: vec![b'x'; n_bytes].into(),
+            from: 0,
+        }
+    }
+
+    #[test]
+    fn it_is_full_by_frames_or_by_bytes_whichever_is_first() {
+        let (outbox, _frames) = outbox(3);
+        for _ in 0..3 {
+            assert_eq!(outbox.try_send(delivery(1)), Ok(()));
+        }
+        assert_eq!(outbox.try_send(delivery(1)), Err(Refusal::Full));
+
+        let (outbox, _frames) = super::outbox(3);
+        assert_eq!(outbox.try_send(delivery(MAX_BYTES)), Ok(()));
+        assert_eq!(outbox.try_send(delivery(1)), Err(Refusal::Full));
+        assert_eq!(
+            outbox.try_send(delivery(0)),
+            Ok(()),
+            "a bare notice takes no bytes"
+        );
+    }
+
+    #[test]
+    fn what_is_written_makes_room_and_not_before() {
+        let (outbox, frames) = outbox(3);
+        assert_eq!(outbox.try_send(delivery(MAX_BYTES)), Ok(()));
+        assert_eq!(outbox.try_send(delivery(0)), Ok(()));
+        let stopped = frames.drain(|written| {
+            if written.bytes().is_empty() {
+                return Err(());
+            }
+            assert_eq!(outbox.try_send(delivery(1)), Err(Refusal::Full));
+            Ok(())
+        });
+        assert_eq!(stopped, Err(()));
+        assert_eq!(outbox.try_send(delivery(MAX_BYTES)), Ok(()));
+    }
+
+    #[test]
+    fn a_writer_that_has_ended_is_gone_not_full() {
+        let (outbox, frames) = outbox(1);
+        drop(frames);
+        assert_eq!(outbox.try_send(delivery(1)), Err(Refusal::Gone));
+    }
+}

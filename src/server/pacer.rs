@@ -1,0 +1,78 @@
+//! When may the next line go? Pure: it is told the time and answers how long to wait, and the
+//! sleeping is left to the reader.
+
+use std::time::{Duration, Instant};
+
+/// Paces one client by deadline: after a pause a line goes at once, in a flood each line has its
+/// slot, and oversleeping one slot does not delay the next.
+#[derive(Debug)]
+pub struct Pacer {
+    interval: Duration,
+    next_slot: Option<Instant>,
+}
+
+impl Pacer {
+    /// One line per `interval`; zero is no limit.
+    pub fn new(interval: Duration) -> Self {
+        Self {
+            interval,
+            next_slot: None,
+        }
+    }
+
+    /// Takes the next slot and tells how long it is until then.
+    pub fn wait(&mut self, now: Instant) -> Duration {
+        let slot = self.next_slot.map_or(now, |slot| slot.max(now));
+        self.next_slot = slot.checked_add(self.interval);
+        slot - now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOT: Duration = Duration::from_millis(200);
+
+    #[test]
+    fn a_line_after_a_pause_goes_at_once() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(SLOT);
+        assert_eq!(pacer.wait(start), Duration::ZERO);
+        assert_eq!(pacer.wait(start + SLOT), Duration::ZERO);
+        assert_eq!(pacer.wait(start + SLOT * 50), Duration::ZERO);
+        assert_eq!(
+            pacer.wait(start + SLOT * 50),
+            SLOT,
+            "a pause saves up no slots"
+        );
+    }
+
+    #[test]
+    fn a_flood_gets_one_line_a_slot() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(SLOT);
+        for n_earlier in 0..100 {
+            assert_eq!(pacer.wait(start), SLOT * n_earlier);
+        }
+    }
+
+    #[test]
+    fn oversleeping_does_not_add_up() {
+        let mut now = Instant::now();
+        let start = now;
+        let mut pacer = Pacer::new(SLOT);
+        for _ in 0..100 {
+            now += pacer.wait(now) + Duration::from_millis(9);
+        }
+        assert_eq!(now - start, SLOT * 99 + Duration::from_millis(9));
+    }
+
+    #[test]
+    fn no_interval_is_no_limit() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(Duration::ZERO);
+        assert_eq!(pacer.wait(start), Duration::ZERO);
+        assert_eq!(pacer.wait(start), Duration::ZERO);
+    }
+}

@@ -1,0 +1,89 @@
+//! One client's lines become events: paced, cleaned, and with its name in front. Reading nothing
+//! while it waits is what slows a flood down: the socket fills, and then the sender feels it.
+
+use super::lines::Lines;
+use super::names::Name;
+use super::pacer::Pacer;
+use super::room::Event;
+use super::session::{End, Shared};
+use super::text;
+use super::writer::Writer;
+use crossbeam_channel::Sender;
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the socket of a client that can't be sent anything more is still read.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// A client of which so many bytes wait was flooding: its last words are not worth hearing.
+const FLOOD: usize = 16 * 1024;
+
+/// A long wait is slept in pieces, so that a stop need not wait for a slow pace.
+const MAX_SLEEP: Duration = Duration::from_millis(100);
+
+/// Says everything that the client says, until it or the server has had enough.
+pub fn run(
+    stream: &TcpStream,
+    lines: &mut Lines,
+    name: &Name<'_>,
+    writer: &Writer<'_>,
+    events: &Sender<Event>,
+    shared: &Shared,
+) -> End {
+    let mut pacer = Pacer::new(shared.settings.line_interval);
+    let mut unreachable_since = None;
+    loop {
+        while let Some(line) = lines.next_line() {
+            if !sleep(pacer.wait(Instant::now()), shared) {
+                return End::Stopped;
+            }
+            if writer.has_ended() {
+                unreachable_since.get_or_insert_with(Instant::now);
+                if is_flooding(stream) {
+                    return End::Reset;
+                }
+            }
+            let text = text::clean(&line.text);
+            let text = if line.first { text.trim_start() } else { &text };
+            let text = if line.last { text.trim_end() } else { text };
+            if text.trim().is_empty() {
+                continue;
+            }
+            let message = format!("{}> {text}\n", name.as_str());
+            if events.send(Event::Message(message)).is_err() {
+                return End::Stopped;
+            }
+        }
+        if lines.is_finished() {
+            return End::ClosedByPeer;
+        }
+        if unreachable_since.is_some_and(|since: Instant| since.elapsed() > LAST_WORDS) {
+            return End::Reset;
+        }
+        if let Err(error) = lines.fill(stream) {
+            return End::from(error);
+        }
+        if shared.stopping.load(Ordering::Relaxed) {
+            return End::Stopped;
+        }
+    }
+}
+
+/// Sleeps for `wait`, and tells whether to go on after that.
+fn sleep(mut wait: Duration, shared: &Shared) -> bool {
+    while !wait.is_zero() && !shared.stopping.load(Ordering::Relaxed) {
+        let nap = wait.min(MAX_SLEEP);
+        thread::sleep(nap);
+        wait -= nap;
+    }
+    !shared.stopping.load(Ordering::Relaxed)
+}
+
+fn is_flooding(stream: &TcpStream) -> bool {
+    let mut waiting = vec![0; FLOOD];
+    stream
+        .peek(&mut waiting)
+        .is_ok_and(|n_bytes| n_bytes == FLOOD)
+}

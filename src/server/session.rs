@@ -1,0 +1,236 @@
+//! One connection from hello to goodbye: greets, takes the name, starts the writer, enters the
+//! room, and leaves nothing behind. Everything that has to happen at the end happens in a `Drop`,
+//! so it happens on every path.
+
+use super::lines::Lines;
+use super::names::{Name, Names};
+use super::outbox::{Outbox, outbox};
+use super::reader;
+use super::room::{ClientId, Event, GOODBYE};
+use super::writer::Writer;
+use crossbeam_channel::Sender;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const WELCOME: &[u8] = b"Welcome to Trio Chat! Enter your name:\n";
+const NAME_TRIES: usize = 5;
+
+/// How long a client that is closed may still send before its connection is cut. Closing a
+/// connection with unread bytes resets it, and a reset can overtake the last line.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// What is the same for all sessions.
+#[derive(Debug)]
+pub struct Settings {
+    /// The shortest time between two lines of one client; zero is no limit.
+    pub line_interval: Duration,
+    /// How many frames wait for a slow client.
+    pub queue: usize,
+    /// How long a client may take to give a name, all tries together.
+    pub name_timeout: Duration,
+}
+
+/// What all sessions share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The same for all.
+    pub settings: Settings,
+    /// The names in use.
+    pub names: Names,
+    /// The server is on its way out.
+    pub stopping: AtomicBool,
+}
+
+/// Why a session has ended, as the log says it.
+#[derive(Debug)]
+pub enum End {
+    /// The client said that it will send nothing more.
+    ClosedByPeer,
+    /// The client's side is gone without a word.
+    Reset,
+    /// It took too long to give a name.
+    NoName,
+    /// It gave too many names that could not be had.
+    TooManyTries,
+    /// The server is on its way out.
+    Stopped,
+    /// The system failed us.
+    Failed(io::Error),
+}
+
+/// Takes the client through its session. Returns when its last line has been said and everything
+/// it is to hear has been written.
+pub fn run(id: ClientId, stream: &TcpStream, events: &Sender<Event>, shared: &Shared) -> End {
+    let mut lines = Lines::new();
+    let end = match take_name(stream, &mut lines, shared) {
+        Ok(name) => {
+            log::info!("Connection #{id}: name set to \"{}\"", name.as_str());
+            chat(id, stream, &mut lines, &name, events, shared)
+        }
+        Err(end) => end,
+    };
+    if !matches!(end, End::ClosedByPeer | End::Reset) {
+        close_gently(stream);
+    }
+    end
+}
+
+fn chat(
+    id: ClientId,
+    stream: &TcpStream,
+    lines: &mut Lines,
+    name: &Name<'_>,
+    events: &Sender<Event>,
+    shared: &Shared,
+) -> End {
+    thread::scope(|scope| {
+        let (outbox, frames) = outbox(shared.settings.queue);
+        // The writer is declared before the presence, and so dropped after it: it can only drain
+        // to an end when the room has let go of the outbox.
+        let writer = match Writer::start(scope, id, stream, frames) {
+            Ok(writer) => writer,
+            Err(error) => return End::Failed(error),
+        };
+        let Some(_presence) = Presence::enter(id, outbox, events) else {
+            return End::Stopped;
+        };
+        reader::run(stream, lines, name, &writer, events, shared)
+    })
+}
+
+/// Being in the room, until this is dropped.
+struct Presence<'a> {
+    id: ClientId,
+    events: &'a Sender<Event>,
+}
+
+impl<'a> Presence<'a> {
+    fn enter(id: ClientId, outbox: Outbox, events: &'a Sender<Event>) -> Option<Self> {
+        events
+            .send(Event::Join { id, outbox })
+            .ok()
+            .map(|()| Self { id, events })
+    }
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        // Without a room there is nothing to leave.
+        let _ = self.events.send(Event::Leave(self.id));
+    }
+}
+
+/// Asks for a name until there is one that can be had.
+fn take_name<'a>(
+    mut stream: &TcpStream,
+    lines: &mut Lines,
+    shared: &'a Shared,
+) -> Result<Name<'a>, End> {
+    let deadline = Instant::now().checked_add(shared.settings.name_timeout);
+    stream.write_all(WELCOME)?;
+    for n_tries_left in (0..NAME_TRIES).rev() {
+        let given = next_name(stream, lines, deadline, shared)?;
+        match shared.names.claim(&given) {
+            Ok(name) => {
+                stream.set_read_timeout(None)?;
+                return Ok(name);
+            }
+            Err(refusal) if n_tries_left > 0 => {
+                write!(stream, "* {refusal}\nEnter your name:\n")?;
+            }
+            Err(refusal) => write!(stream, "* {refusal}\n* That was the last try. Goodbye!\n")?,
+        }
+    }
+    Err(End::TooManyTries)
+}
+
+/// The next line, however slowly its bytes come, but not after `deadline`. Of a line that is too
+/// long for any name only the first piece counts.
+fn next_name(
+    mut stream: &TcpStream,
+    lines: &mut Lines,
+    deadline: Option<Instant>,
+    shared: &Shared,
+) -> Result<String, End> {
+    loop {
+        if let Some(line) = lines.next_line() {
+            if line.first {
+                return Ok(line.text);
+            }
+            continue;
+        }
+        if lines.is_finished() {
+            return Err(End::ClosedByPeer);
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let read = match left {
+            Some(Duration::ZERO) => Err(io::ErrorKind::WouldBlock.into()),
+            left => stream
+                .set_read_timeout(left)
+                .and_then(|()| lines.fill(stream)),
+        };
+        if shared.stopping.load(Ordering::Relaxed) {
+            stream.write_all(GOODBYE.as_bytes())?;
+            return Err(End::Stopped);
+        }
+        match read {
+            Err(error) if is_timeout(&error) => {
+                stream.write_all(b"* That took too long. Goodbye!\n")?;
+                return Err(End::NoName);
+            }
+            read => read?,
+        }
+    }
+}
+
+/// Ends the connection from our side, so that what was sent arrives before the end does.
+fn close_gently(mut stream: &TcpStream) {
+    let deadline = Instant::now() + LINGER;
+    let mut discarded = [0; 1024];
+    let _ = stream.shutdown(Shutdown::Write);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        match stream.read(&mut discarded) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => Self::Reset,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClosedByPeer => out.write_str("closed by peer"),
+            Self::Reset => out.write_str("reset by peer"),
+            Self::NoName => out.write_str("closed, it gave no name in time"),
+            Self::TooManyTries => write!(out, "closed, no name after {NAME_TRIES} tries"),
+            Self::Stopped => out.write_str("closed, the server is stopping"),
+            Self::Failed(error) => write!(out, "lost ({error})"),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What may reach a terminal: text as people write it, in any script, without the characters
+//! that move cursors, change colours, reverse lines or hide.
+//!
+//! Unicode's general categories decide; the few exceptions are named here with their reasons.
+
+use std::borrow::Cow;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Most combining marks in a row: more than any language stacks, fewer than spoil the next line.
+const MAX_MARKS: usize = 8;
+
+/// `text` without what must not reach a terminal. A tab or a line separator becomes a space, other
+/// such characters vanish. Idempotent.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    // Nearly all lines are plain ASCII, which nothing below would change.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
+    let mut n_marks = 0;
+    let mut cleaned = String::with_capacity(text.len());
+    for character in text.chars() {
+        match fate(character) {
+            Fate::Keep => n_marks = 0,
+            Fate::Mark => n_marks += 1,
+            Fate::Space => {
+                n_marks = 0;
+                cleaned.push(' ');
+                continue;
+            }
+            Fate::Remove => continue,
+        }
+        if n_marks <= MAX_MARKS {
+            cleaned.push(character);
+        }
+    }
+    Cow::Owned(cleaned)
+}
+
+enum Fate {
+    Keep,
+    Mark,
+    Space,
+    Remove,
+}
+
+fn fate(character: char) -> Fate {
+    match character.general_category() {
+        GeneralCategory::Control if character == '\t' => Fate::Space,
+        GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator => Fate::Space,
+        GeneralCategory::Format if is_needed_in_writing(character) => Fate::Keep,
+        GeneralCategory::Control | GeneralCategory::Format => Fate::Remove,
+        GeneralCategory::Unassigned if is_never_text(character) => Fate::Remove,
+        GeneralCategory::NonspacingMark
+        | GeneralCategory::SpacingMark
+        | GeneralCategory::EnclosingMark => Fate::Mark,
+        _ => Fate::Keep,
+    }
+}
+
+/// Format characters that some script cannot be written without.
+fn is_needed_in_writing(character: char) -> bool {
+    matches!(
+        character,
+        // The joiner of emoji and Indic letters, and the non-joiner of Persian.
+        '\u{200c}' | '\u{200d}'
+        // Marks of direction: invisible letters that override nothing.
+        | '\u{200e}' | '\u{200f}' | '\u{61c}'
+        // Number and abbreviation signs, which are visible though they count as format.
+        | '\u{600}'
+            ..='\u{605}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{890}'
+                | '\u{891}'
+                | '\u{8e2}'
+                | '\u{110bd}'
+                | '\u{110cd}'
+    )
+}
+
+/// Code points without a category of their own that no text will ever use: noncharacters, and
+/// the holes between the invisible tag characters.
+fn is_never_text(character: char) -> bool {
+    let code = u32::from(character);
+    code & 0xfffe == 0xfffe || matches!(code, 0xfdd0..=0xfdef | 0xe0000..=0xe0fff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn writing_of_every_kind_comes_out_as_it_went_in() {
+        for text in [
+            "plain text, with 'quotes' & <tags>",
+            "žluťoučký kůň",
+            "e\u{301}te\u{301}",
+            "Привет, мир",
+            "שלום עולם",
+            "السلام عليكم",
+            "می\u{200c}خواهم",
+            "क्\u{200d}ष नमस्ते",
+            "สวัสดีชาวโลก",
+            "你好，世界",
+            "こんにちは",
+            "안녕하세요",
+            "👩\u{200d}👩\u{200d}👧\u{200d}👦 🏳\u{fe0f}\u{200d}🌈 👍🏽 🇨🇭",
+            "葛\u{e0100}",
+            "a\u{a0}b\u{3000}c",
+            "\u{fffd}",
+        ] {
+            assert_eq!(clean(text), text);
+        }
+    }
+
+    #[test]
+    fn known_attacks_on_terminals_arrive_harmless() {
+        for (attack, harmless) in [
+            ("\u{1b}[2J\u{1b}[Hgone", "[2J[Hgone"),
+            ("\u{1b}]0;title\u{7}", "]0;title"),
+            ("\u{9b}31mred", "31mred"),
+            ("back\u{8}\u{8}\u{8}\u{8}space", "backspace"),
+            ("a\tb", "a b"),
+            ("a\u{b}b\u{c}c\u{85}d", "abcd"),
+            ("del\u{7f}", "del"),
+            ("\u{202e}desrever\u{202c}", "desrever"),
+            ("\u{2066}isolate\u{2069}", "isolate"),
+            ("two\u{2028}lines\u{2029}here", "two lines here"),
+            ("tag\u{e0001}\u{e0041}\u{e007f}\u{e0002}", "tag"),
+            ("zero\u{200b}width\u{feff}\u{2060}\u{ad}", "zerowidth"),
+            ("\u{fff9}note\u{fffa}above\u{fffb}", "noteabove"),
+            ("non\u{ffff}\u{1fffe}\u{fdd0}", "non"),
+            ("nul\0", "nul"),
+        ] {
+            assert_eq!(clean(attack), harmless);
+        }
+    }
+
+    #[test]
+    fn marks_stack_no_higher_than_eight() {
+        let stack = format!("a{}b\u{301}", "\u{301}".repeat(100));
+        assert_eq!(clean(&stack), format!("a{}b\u{301}", "\u{301}".repeat(8)));
+        let hidden = format!("a{}", "\u{301}\u{200b}".repeat(100));
+        assert_eq!(clean(&hidden), format!("a{}", "\u{301}".repeat(8)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_string_brings_a_dangerous_character_through(text in any::<String>()) {
+            let cleaned = clean(&text);
+            let dangerous = |character: char| {
+                character.is_control()
+                    || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                    || matches!(character, '\u{2028}' | '\u{2029}')
+                    || matches!(character, '\u{e0000}'..='\u{e007f}')
+            };
+            prop_assert_eq!(cleaned.chars().find(|character| dangerous(*character)), None);
+            prop_assert_eq!(&clean(&cleaned), &cleaned);
+        }
+
+        #[test]
+        fn no_bytes_bring_a_control_character_through(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let text = String::from_utf8_lossy(&bytes);
+            prop_assert!(!clean(&text).chars().any(char::is_control));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Frames become bytes on a socket. This is the thread that feels a slow client, and nobody else
+//! waits for it: what it can't take in time is the room's to drop.
+
+use super::outbox::Frames;
+use super::room::ClientId;
+use super::threads;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread::Scope;
+use std::time::Duration;
+
+/// How long a client that says nothing more may take to read what waits for it.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running writer thread, as its session sees it. Dropping it waits until everything is written,
+/// or for 10 s, and then cuts the connection; the room has to have dropped the outbox before.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    stream: &'a TcpStream,
+    ended: Receiver<()>,
+}
+
+impl<'a> Writer<'a> {
+    /// Starts the writer of client `id`.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        id: ClientId,
+        stream: &'a TcpStream,
+        frames: Frames,
+    ) -> io::Result<Self>
+    where
+        'a: 'scope,
+    {
+        let (end, ended) = bounded(0);
+        threads::spawn(scope, format!("writer-{id}"), move || {
+            let _end: Sender<()> = end;
+            if let Err(error) = write(stream, &frames) {
+                log::debug!("Connection #{id}: not everything could be sent: {error}");
+            }
+        })?;
+        Ok(Self { stream, ended })
+    }
+
+    /// The client can be sent nothing more: it has gone without a word.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+            .try_recv()
+            .is_err_and(|error| error.is_disconnected())
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if self.ended.recv_timeout(DRAIN) == Err(RecvTimeoutError::Timeout) {
+            // This ends a write that is stuck.
+            let _ = self.stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn write(mut stream: &TcpStream, frames: &Frames) -> io::Result<()> {
+    frames.drain(|delivery| {
+        match delivery.n_missed {
+            0 => {}
+            1 => stream.write_all(b"* You missed 1 message.\n")?,
+            n_missed => writeln!(stream, "* You missed {n_missed} messages.")?,
+        }
+        stream.write_all(delivery.bytes())
+    })
+}
