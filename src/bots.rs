@@ -64,7 +64,7 @@ fn enter(mut stream: &TcpStream, name: &str, first_words: &[u8]) -> io::Result<(
             .and_then(|rest| rest.split('"').next());
         let Some(free) = free else {
             let refusal = refusal.trim_start_matches("* ");
-            return Err(io::Error::other(format!("the server says: {refusal}")));
+            return Err(io::Error::other(format!("The server says: {refusal}")));
         };
         free.clone_into(&mut name);
         read_line(stream)?;
@@ -75,7 +75,7 @@ fn enter(mut stream: &TcpStream, name: &str, first_words: &[u8]) -> io::Result<(
         }
     }
     Err(io::Error::other(
-        "every name that was tried is taken; try another --name",
+        "Every name that was tried is taken; try another --name.",
     ))
 }
 
@@ -101,6 +101,8 @@ fn lost(error: &io::Error) -> String {
         | io::ErrorKind::ConnectionReset => {
             "The server has closed the connection; is it still running?".to_owned()
         }
-        _ => format!("The connection is lost: {error}"),
+        // A sentence of the server's or of ours.
+        io::ErrorKind::Other => error.to_string(),
+        _ => format!("The connection is lost ({error}); try again."),
     }
 }

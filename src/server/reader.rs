@@ -72,7 +72,7 @@ pub fn run(
 }
 
 /// Sleeps for `wait`, and tells whether to go on after that.
-fn sleep(mut wait: Duration, shared: &Shared) -> bool {
+pub fn sleep(mut wait: Duration, shared: &Shared) -> bool {
     while !wait.is_zero() && !shared.stopping.load(Ordering::Relaxed) {
         let nap = wait.min(MAX_SLEEP);
         thread::sleep(nap);

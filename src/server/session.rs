@@ -5,6 +5,7 @@
 use super::lines::Lines;
 use super::names::{Name, Names};
 use super::outbox::{Outbox, outbox};
+use super::pacer::Pacer;
 use super::reader;
 use super::room::{ClientId, Event, GOODBYE};
 use super::writer::Writer;
@@ -73,7 +74,7 @@ pub fn run(id: ClientId, stream: &TcpStream, events: &Sender<Event>, shared: &Sh
         }
         Err(end) => end,
     };
-    if !matches!(end, End::ClosedByPeer | End::Reset) {
+    if matches!(end, End::NoName | End::TooManyTries | End::Failed(_)) {
         close_gently(stream);
     }
     end
@@ -131,9 +132,11 @@ fn take_name<'a>(
     shared: &'a Shared,
 ) -> Result<Name<'a>, End> {
     let deadline = Instant::now().checked_add(shared.settings.name_timeout);
+    // A pacer of its own, so that the first message need not wait for the name's slot.
+    let mut pacer = Pacer::new(shared.settings.line_interval);
     stream.write_all(WELCOME)?;
     for n_tries_left in (0..NAME_TRIES).rev() {
-        let given = next_name(stream, lines, deadline, shared)?;
+        let given = next_name(stream, lines, &mut pacer, deadline, shared)?;
         match shared.names.claim(&given) {
             Ok(name) => {
                 stream.set_read_timeout(None)?;
@@ -153,11 +156,13 @@ fn take_name<'a>(
 fn next_name(
     mut stream: &TcpStream,
     lines: &mut Lines,
+    pacer: &mut Pacer,
     deadline: Option<Instant>,
     shared: &Shared,
 ) -> Result<String, End> {
     loop {
         if let Some(line) = lines.next_line() {
+            reader::sleep(pacer.wait(Instant::now()), shared);
             if line.first {
                 return Ok(line.text);
             }
@@ -187,7 +192,9 @@ fn next_name(
     }
 }
 
-/// Ends the connection from our side, so that what was sent arrives before the end does.
+/// Ends the connection from our side, so that what was sent arrives before the end does. Not for
+/// the end of the server: a reader that was woken by shutting its side down opens no window any
+/// more, so a flooder would wait for one until its own system gives up, and needs the reset.
 fn close_gently(mut stream: &TcpStream) {
     let deadline = Instant::now() + LINGER;
     let mut discarded = [0; 1024];

@@ -1,0 +1,205 @@
+//! The bots: what they print, and what they show.
+
+use crate::support::{Client, Output, Process, TestServer, has_log_shape, log_text, trio_chat};
+use rustix::process::Signal;
+use std::process::Stdio;
+
+struct Bot {
+    process: Process,
+    output: Output,
+}
+
+impl Bot {
+    fn start(kind: &str, server: &TestServer, options: &[&str]) -> Self {
+        let mut process = Process::spawn(
+            trio_chat()
+                .args([kind, &server.address.to_string()])
+                .args(options)
+                .stdout(Stdio::piped()),
+        );
+        let output = Output::of(process.child().stdout.take().unwrap());
+        Self { process, output }
+    }
+
+    /// All it printed, without time and level.
+    fn texts(&mut self) -> Vec<String> {
+        assert!(self.process.wait().success());
+        let lines = self.output.wait_for_end();
+        assert!(lines.iter().all(|line| has_log_shape(line)), "{lines:?}");
+        lines.iter().map(|line| log_text(line).to_owned()).collect()
+    }
+}
+
+#[test]
+fn the_spam_bot_sends_its_lines_and_prints_each() {
+    let server = TestServer::start();
+    let mut witness = Client::join(&server, "Witness");
+    let mut bot = Bot::start("spam", &server, &["--count", "4"]);
+    let texts = bot.texts();
+    assert_eq!(
+        texts[..3],
+        [
+            format!("Spam client connecting to {}", server.address),
+            "Connected".to_owned(),
+            "Sending name".to_owned(),
+        ]
+    );
+    assert_eq!(texts.len(), 7);
+    for (number, text) in texts[3..].iter().enumerate() {
+        let time = text.strip_prefix(&format!("Sent #{number} in ")).unwrap();
+        let (seconds, fraction) = time.strip_suffix('s').unwrap().split_once('.').unwrap();
+        assert!(
+            seconds.parse::<u32>().is_ok() && fraction.len() == 3,
+            "{text}"
+        );
+    }
+    // Everything that it sent is heard: five hundred words of four letters, one space between.
+    let line = format!("SpamBot 5000> {}", vec!["spam"; 500].join(" "));
+    assert_eq!(line.len() - "SpamBot 5000> ".len(), 2499);
+    for _ in 0..4 {
+        witness.expect(&line);
+    }
+}
+
+#[test]
+fn the_spam_bot_feels_backpressure() {
+    let server = TestServer::start();
+    let bot = Bot::start("spam", &server, &[]);
+    // A line that waits for the pace of the server, after many that did not.
+    let lines = bot.output.wait_until("a stall", |lines| {
+        lines
+            .iter()
+            .filter_map(|line| sent(line))
+            .any(|(_, seconds)| seconds > 0.15)
+    });
+    let stalled = lines
+        .iter()
+        .filter_map(|line| sent(line))
+        .find(|(_, seconds)| *seconds > 0.15);
+    let (number, _) = stalled.unwrap();
+    assert!(
+        (5..60).contains(&number),
+        "the first stall is at line {number}"
+    );
+    bot.process.signal(Signal::TERM);
+    let mut process = bot.process;
+    assert_eq!(process.wait().code(), Some(0), "it was told to stop");
+}
+
+/// `Sent #33 in 4.152s` is 33 and 4.152.
+fn sent(line: &str) -> Option<(u32, f64)> {
+    let (number, time) = log_text(line).strip_prefix("Sent #")?.split_once(" in ")?;
+    Some((number.parse().ok()?, time.strip_suffix('s')?.parse().ok()?))
+}
+
+#[test]
+fn the_slow_bot_reads_little_and_misses_what_is_said_meanwhile() {
+    let server = TestServer::with(&["--queue", "4"]);
+    let mut slow = Bot::start("slow", &server, &["--count", "3"]);
+    server.log.wait_for("name set to \"SlowBot 0.0.1a\"");
+    let _spam = Bot::start("spam", &server, &[]);
+    server
+        .log
+        .wait_for("Connection #0: queue is full! (dropping ");
+    let texts = slow.texts();
+    assert_eq!(
+        texts[..3],
+        [
+            format!("SlowBot 0.0.1a connecting to {}", server.address),
+            "Connected".to_owned(),
+            "Sending name".to_owned(),
+        ]
+    );
+    assert_eq!(texts.len(), 6);
+    for text in &texts[3..] {
+        let n_bytes = text
+            .strip_prefix("Received ")
+            .unwrap()
+            .strip_suffix(" bytes")
+            .unwrap();
+        assert!(
+            (1..=2600).contains(&n_bytes.parse::<u32>().unwrap()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_second_bot_of_a_kind_takes_the_next_free_number() {
+    let server = TestServer::start();
+    let mut witness = Client::join(&server, "Witness");
+    let _spam: Vec<_> = ["SpamBot 5000", "SpamBot 5001", "SpamBot 5002"]
+        .iter()
+        .map(|name| {
+            let bot = Bot::start("spam", &server, &[]);
+            server.log.wait_for(&format!("name set to \"{name}\""));
+            bot
+        })
+        .collect();
+    let _slow: Vec<_> = ["SlowBot 0.0.1a", "SlowBot 0.0.1a 2", "Sloth", "Sloth 2"]
+        .iter()
+        .map(|name| {
+            let options: &[&str] = if name.starts_with("Sloth") {
+                &["--name", "Sloth"]
+            } else {
+                &[]
+            };
+            let bot = Bot::start("slow", &server, options);
+            server.log.wait_for(&format!("name set to \"{name}\""));
+            bot
+        })
+        .collect();
+    assert!(
+        witness
+            .mark("well")
+            .iter()
+            .all(|line| line.starts_with("SpamBot 500"))
+    );
+}
+
+#[test]
+fn bots_stop_after_their_time_also_in_a_quiet_room() {
+    let server = TestServer::start();
+    for kind in ["slow", "spam"] {
+        let mut bot = Bot::start(kind, &server, &["--seconds", "0.5"]);
+        assert!(bot.texts().len() >= 3);
+    }
+}
+
+#[test]
+fn a_bot_says_so_when_the_server_goes_or_does_not_want_it() {
+    let server = TestServer::start();
+    for kind in ["spam", "slow"] {
+        let output = trio_chat()
+            .args([kind, &server.address.to_string(), "--name", "a > b"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("A name has no \">\""), "{error}");
+    }
+    let mut bots = ["spam", "slow"].map(|kind| {
+        let mut process = Process::spawn(
+            trio_chat()
+                .args([kind, &server.address.to_string()])
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped()),
+        );
+        let error = Output::of(process.child().stderr.take().unwrap());
+        (process, error)
+    });
+    server.log.wait_for("name set to \"SpamBot 5000\"");
+    server.log.wait_for("name set to \"SlowBot 0.0.1a\"");
+    assert!(server.stop().success());
+    for (process, error) in &mut bots {
+        assert_eq!(process.wait().code(), Some(1));
+        let lines = error.wait_for_end();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        // Goodbye may be the first thing that the slow one hears.
+        assert!(
+            lines[0].contains("The server has closed the connection")
+                || lines[0].contains("The server says: The server is stopping."),
+            "{lines:?}"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Whatever bytes arrive, and however they are split: bounded lines, clean text, and no client lost
+//! over it.
+
+use crate::support::{Client, TestServer, n_missed};
+use std::thread;
+
+#[test]
+fn b2_lines_do_not_depend_on_how_bytes_arrive() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut witness = Client::join(&server, "Witness");
+    let bytes = "lf\ncrlf\r\ncrnul\r\0cr\rsmörgåsbord 😀\n\r\nlast\n".as_bytes();
+    let expected = ["lf", "crlf", "crnul", "cr", "smörgåsbord 😀", "last"];
+    for n_at_once in [1, 2, 3, 5, 7, bytes.len()] {
+        let name = format!("By {n_at_once}");
+        let mut client = Client::connect(&server);
+        client.give_name(&name);
+        for (number, piece) in bytes.chunks(n_at_once).enumerate() {
+            client.send(piece);
+            // What others say in between keeps the pieces apart on their way.
+            witness.mark(&format!("{number}"));
+        }
+        client.finish();
+        client.hear_until(&format!("{name}> last"));
+        let own = |line: &String| line.strip_prefix(&format!("{name}> ")).map(str::to_owned);
+        let heard: Vec<_> = client.heard.iter().filter_map(own).collect();
+        assert_eq!(heard, expected, "{name}");
+        // The witness has to be quiet again for the next one.
+        witness.mark("next");
+    }
+}
+
+#[test]
+fn b3_bad_utf8_costs_a_replacement_character_never_the_connection() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut client = Client::join(&server, "Client");
+    for (bytes, text) in [
+        (&b"caf\xe9"[..], "caf\u{fffd}"),
+        (b"\xff\xfe\xfd", "\u{fffd}\u{fffd}\u{fffd}"),
+        (b"cut \xf0\x9f\x98", "cut \u{fffd}"),
+        (b"\xc0\xaf overlong", "\u{fffd}\u{fffd} overlong"),
+        (
+            b"\xed\xa0\x80 surrogate",
+            "\u{fffd}\u{fffd}\u{fffd} surrogate",
+        ),
+    ] {
+        client.send(bytes);
+        client.send("\n");
+        client.expect(&format!("Client> {text}"));
+    }
+    // Half of a character, and the other half when the first has surely arrived.
+    client.send(b"\xf0\x9f");
+    let mut other = Client::join(&server, "Other");
+    client.expect("Other> here");
+    client.send(b"\x98\x80\n");
+    client.expect("Client> \u{1f600}");
+    other.expect("Client> \u{1f600}");
+}
+
+#[test]
+fn b1_nothing_a_client_sends_reaches_another_terminal_unescaped() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut witness = Client::join(&server, "Witness");
+    let mut attacker = Client::connect(&server);
+    attacker.give_name("\u{1b}[31mEve\u{7}");
+    attacker.send("\u{1b}[2J\u{9b}H\u{202e}evil\u{2028}\0\u{8}\n");
+    witness.expect("[31mEve> [2JHevil");
+    // Every character there is, some on each line.
+    let every: Vec<char> = ('\0'..=char::MAX)
+        .filter(|it| !"\r\n".contains(*it))
+        .collect();
+    for characters in every.chunks(500) {
+        attacker.send(format!("{}.\n", characters.iter().collect::<String>()));
+        attacker.next().unwrap();
+        let line = witness.next().unwrap();
+        assert!(line.starts_with("[31mEve> "), "{line:?}");
+        let bad = line.chars().find(|character| {
+            character.is_control()
+                || matches!(
+                    character,
+                    '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}'
+                    | '\u{e0000}'..='\u{e007f}'
+                )
+        });
+        assert_eq!(bad, None, "{line:?}");
+    }
+    server.log.wait_for("name set to \"[31mEve\"");
+}
+
+#[test]
+fn b4_a_line_without_end_is_delivered_in_pieces_and_memory_does_not_grow() {
+    let n_bytes: usize = 64 << 20;
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut witness = Client::join(&server, "Witness");
+    let before = server.process.memory();
+    let mut sender = Client::connect(&server);
+    sender.give_name("Sender");
+    let mut sink = sender.stream.try_clone().unwrap();
+    let n_heard = thread::scope(|scope| {
+        scope.spawn(move || std::io::copy(&mut sink, &mut std::io::sink()));
+        scope.spawn(|| {
+            // Three bytes a character: no piece can be of just 4,096 bytes.
+            let text = "€".repeat(1 << 20);
+            for _ in 0..n_bytes / text.len() {
+                sender.send(&text);
+            }
+            sender.send("\nend\n");
+            sender.finish();
+        });
+        let mut n_heard = 0;
+        loop {
+            let line = witness.next().unwrap();
+            if let Some(n_missed) = n_missed(&line) {
+                n_heard += n_missed;
+                continue;
+            }
+            let text = line.strip_prefix("Sender> ").unwrap();
+            if text == "end" {
+                break n_heard;
+            }
+            assert!(text.len() <= 4096 && text.chars().all(|character| character == '€'));
+            n_heard += 1;
+            witness.heard.clear();
+        }
+    });
+    let n_sent = (n_bytes / (3 << 20)) * (3 << 20);
+    assert_eq!(
+        n_heard,
+        n_sent.div_ceil(4095) as u64,
+        "every piece is heard or announced as missed"
+    );
+    let after = server.process.memory();
+    // Both clients' outboxes and the frames on their way are in this.
+    assert!(
+        after <= before + (3 << 20),
+        "from {before} to {after} bytes"
+    );
+}

@@ -1,0 +1,142 @@
+//! The command line: help, version, and one plain sentence for whatever is wrong.
+
+use crate::support::{Client, TestServer, trio_chat};
+use std::net::TcpListener;
+
+/// Runs it to its end, and returns exit code, standard output and standard error.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = trio_chat().args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// The last line of standard error is one sentence of ours, and no line is a crash.
+fn assert_complains(arguments: &[&str], code: i32, part: &str) {
+    let (found, output, error) = run(arguments);
+    assert_eq!(found, code, "{arguments:?}: {error}");
+    assert_eq!(output, "", "{arguments:?}");
+    let lines: Vec<_> = error.lines().collect();
+    let complaint = lines.last().unwrap();
+    assert!(
+        complaint.starts_with("trio-chat: ") && complaint.contains(part),
+        "{error}"
+    );
+    let others = &lines[..lines.len() - 1];
+    assert!(
+        others.iter().all(|line| line.contains("[INFO] ")),
+        "{error}"
+    );
+}
+
+#[test]
+fn help_names_every_option_and_version_the_version() {
+    for option in ["-h", "--help"] {
+        let (code, output, error) = run(&[option]);
+        assert_eq!((code, error.as_str()), (0, ""));
+        for word in [
+            "serve",
+            "spam",
+            "slow",
+            "--rate",
+            "--queue",
+            "--max-clients",
+            "--name-timeout",
+            "-v",
+            "-q",
+            "--name",
+            "--count",
+            "--seconds",
+            "--version",
+        ] {
+            assert!(output.contains(word), "{word} is not in the help");
+        }
+        assert!(output.lines().all(|line| line.len() <= 80));
+    }
+    let (code, output, _) = run(&["--version"]);
+    assert_eq!(
+        (code, output),
+        (0, format!("trio-chat {}\n", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[test]
+fn r7_wrong_usage_is_one_sentence_and_exit_2() {
+    for (arguments, part) in [
+        (
+            &["--frobnicate"][..],
+            "there is no option --frobnicate here",
+        ),
+        (&["spma"], "\"spma\" is not an address"),
+        (&["127.0.0.1:99999"], "is not an address"),
+        (&["--rate", "fast"], "--rate fast"),
+        (&["--queue", "0"], "--queue 0"),
+        (&["--max-clients"], "--max-clients needs a value"),
+        (&["slow", "--rate", "1"], "--rate"),
+        (&["spam", "1", "2"], "joins one server"),
+    ] {
+        assert_complains(arguments, 2, part);
+    }
+}
+
+#[test]
+fn r7_a_port_in_use_is_one_sentence_and_exit_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_complains(&[&address], 1, "is another server running there?");
+    assert_complains(&["127.0.0.1:0", &address], 1, &address);
+}
+
+#[test]
+fn r7_an_address_that_is_not_ours_or_not_known_is_one_sentence_and_exit_1() {
+    assert_complains(&["192.0.2.1:1234"], 1, "not one of this host's");
+    assert_complains(
+        &["no-such-host.invalid:1234"],
+        1,
+        "Cannot find no-such-host.invalid:1234",
+    );
+}
+
+#[test]
+fn r7_a_bot_that_finds_no_server_says_so_and_exits_1() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    for bot in ["spam", "slow"] {
+        let (code, output, error) = run(&[bot, &free]);
+        assert_eq!(code, 1);
+        assert!(output.contains("connecting to"), "{output}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains("is the server running?"), "{error}");
+    }
+}
+
+#[test]
+fn quiet_logs_no_joins_and_verbose_works_too() {
+    let server = TestServer::spawn(trio_chat().args(["-v", "127.0.0.1:0"]));
+    Client::join(&server, "Ada");
+    server.log.wait_for("closed by peer");
+    // A quiet server can't say its port, so it is given one that was just free.
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let mut quiet = crate::support::Process::spawn(
+        trio_chat()
+            .args(["-q", &free])
+            .stderr(std::process::Stdio::piped()),
+    );
+    let log = crate::support::Output::of(quiet.child().stderr.take().unwrap());
+    while std::net::TcpStream::connect(&free).is_err() {
+        std::thread::yield_now();
+    }
+    quiet.signal(rustix::process::Signal::TERM);
+    assert!(quiet.wait().success());
+    assert_eq!(log.wait_for_end(), Vec::<String>::new());
+}

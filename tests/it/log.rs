@@ -1,0 +1,142 @@
+//! Trouble with the log never touches the chat, and the log never becomes a flood.
+
+use crate::support::{Client, Process, TestServer, log_text, trio_chat};
+use std::collections::HashMap;
+use std::fs::File;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+/// A port that was free a moment ago: these servers can't say which one they got.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
+}
+
+/// Chats with a server whose log nobody reads, with more connections than its log has places for.
+fn chats(address: &str) {
+    let connect = || {
+        for _ in 0..2000 {
+            match std::net::TcpStream::connect(address) {
+                Ok(stream) => return stream,
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+        panic!("nothing listens on {address}");
+    };
+    for number in 0..1500 {
+        let stream = connect();
+        if number % 100 == 0 {
+            use std::io::{BufRead, BufReader, Write};
+            stream
+                .set_read_timeout(Some(crate::support::WATCHDOG))
+                .unwrap();
+            (&stream)
+                .write_all(format!("Guest {number}\nhello\n").as_bytes())
+                .unwrap();
+            let lines = BufReader::new(&stream).lines().map(Result::unwrap);
+            let expected = format!("Guest {number}> hello");
+            assert!(lines.take(1000).any(|line| line == expected));
+        }
+    }
+}
+
+#[test]
+fn r3_the_chat_goes_on_when_standard_error_is_full_closed_stuck_or_gone() {
+    let serve = |address: &str| {
+        let mut command = trio_chat();
+        command.args(["-v", address]);
+        command
+    };
+
+    let address = free_address();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut server = Process::spawn(serve(&address).stderr(full));
+    chats(&address);
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.wait().success(), "on a full disk");
+
+    // Held open, and never read.
+    let address = free_address();
+    let mut server = Process::spawn(serve(&address).stderr(Stdio::piped()));
+    chats(&address);
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.wait().success(), "with a pipe that nobody reads");
+
+    let address = free_address();
+    let mut server = Process::spawn(serve(&address).stderr(Stdio::piped()));
+    drop(server.child().stderr.take());
+    chats(&address);
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.wait().success(), "with a pipe whose reader has gone");
+
+    let address = free_address();
+    let script = format!("exec {} {address} 2>&-", env!("CARGO_BIN_EXE_trio-chat"));
+    let mut server = Process::spawn(Command::new("bash").args(["-c", &script]));
+    chats(&address);
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.wait().success(), "with standard error closed");
+}
+
+#[test]
+fn r3_lines_that_nobody_read_are_counted() {
+    let address = free_address();
+    let mut server = Process::spawn(trio_chat().args(["-v", &address]).stderr(Stdio::piped()));
+    // Neither the pipe nor the queue can hold this.
+    for _ in 0..3 {
+        chats(&address);
+    }
+    let log = crate::support::Output::of(server.child().stderr.take().unwrap());
+    let line = log.wait_for("log lines were lost");
+    assert!(line.contains("[WARN] "), "{line}");
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.wait().success());
+}
+
+#[test]
+fn r3_drops_are_logged_in_bounded_volume_with_counts() {
+    let server = TestServer::with(&["--rate", "0", "--queue", "1"]);
+    let mut sender = Client::join(&server, "Sender");
+    let stuck: Vec<_> = (0..60)
+        .map(|n| Client::join(&server, &format!("Stuck {n}")))
+        .collect();
+    sender.hear_until("Stuck 59> here");
+    let text = "x".repeat(4000);
+    let mut n_lines = 0;
+    let n_reports = |lines: &[String]| {
+        lines
+            .iter()
+            .filter(|line| line.contains("queue is"))
+            .count()
+    };
+    while n_reports(&server.log.lines()) < 60 {
+        sender.mark(&format!("{n_lines} {text}"));
+        n_lines += 1;
+    }
+    drop(stuck);
+    let mut per_second: HashMap<String, usize> = HashMap::new();
+    let mut clients = HashMap::new();
+    for line in server
+        .log
+        .lines()
+        .iter()
+        .filter(|line| line.contains("queue is full!"))
+    {
+        *per_second.entry(line[..8].to_owned()).or_default() += 1;
+        let (client, text) = log_text(line).split_once(": ").unwrap();
+        *clients.entry(client.to_owned()).or_insert(0) += 1;
+        let count = text.strip_prefix("queue is full! (dropping ").unwrap();
+        let count = count
+            .strip_suffix(" messages)")
+            .map(|count| count.parse::<u64>().unwrap());
+        assert!(count.is_none_or(|count| count > 1) || text.ends_with("(dropping message)"));
+    }
+    assert!(clients.len() >= 60, "all have their turn: {clients:?}");
+    // Two rounds of 20 can fall into one second of the clock, at its beginning and its end.
+    assert!(
+        per_second.values().all(|n_lines| *n_lines <= 40),
+        "{per_second:?}"
+    );
+}

@@ -1,0 +1,76 @@
+//! The clients that our users have: each joins, says three lines and leaves, and its transcript is
+//! compared with what it must be.
+
+use crate::support::{Client, Output, Process, TestServer, WELCOME};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Runs `script` in bash, types a name and three lines, and returns all that it printed. Each line
+/// is typed when the one before has come back, as a person does.
+fn chat(script: &str) -> Vec<String> {
+    let server = TestServer::start();
+    let mut witness = Client::join(&server, "Witness");
+    let script = script.replace("PORT", &server.address.port().to_string());
+    let mut client = Process::spawn(
+        Command::new("bash")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null()),
+    );
+    let output = Output::of(client.child().stdout.take().unwrap());
+    let mut stdin = client.child().stdin.take().unwrap();
+    output.wait_for(WELCOME);
+    stdin.write_all(b"Ada\n").unwrap();
+    for text in ["one", "zwei drei", "čtyři"] {
+        writeln!(stdin, "{text}").unwrap();
+        output.wait_for(&format!("Ada> {text}"));
+        witness.expect(&format!("Ada> {text}"));
+    }
+    drop(stdin);
+    server.log.wait_for("Connection #1: ");
+    let transcript = output.wait_for_end();
+    client.wait();
+    server.log.wait_until("the end of the session", |lines| {
+        lines
+            .iter()
+            .any(|line| line.ends_with("Connection #1: closed by peer"))
+    });
+    transcript
+}
+
+const TRANSCRIPT: [&str; 4] = [WELCOME, "Ada> one", "Ada> zwei drei", "Ada> čtyři"];
+
+#[test]
+fn openbsd_netcat_chats() {
+    assert_eq!(chat("exec nc.openbsd -N 127.0.0.1 PORT"), TRANSCRIPT);
+}
+
+#[test]
+fn traditional_netcat_chats() {
+    assert_eq!(chat("exec nc.traditional -q 1 127.0.0.1 PORT"), TRANSCRIPT);
+}
+
+#[test]
+fn ncat_chats() {
+    assert_eq!(chat("exec ncat 127.0.0.1 PORT"), TRANSCRIPT);
+    assert_eq!(chat("exec ncat --crlf 127.0.0.1 PORT"), TRANSCRIPT);
+}
+
+#[test]
+fn socat_chats() {
+    assert_eq!(chat("exec socat - TCP:127.0.0.1:PORT"), TRANSCRIPT);
+}
+
+#[test]
+fn telnet_chats() {
+    let transcript = chat("exec telnet 127.0.0.1 PORT");
+    let from = transcript.iter().position(|line| line == WELCOME).unwrap();
+    assert_eq!(transcript[from..], TRANSCRIPT);
+}
+
+#[test]
+fn bash_alone_chats() {
+    let script = "exec 3<>/dev/tcp/127.0.0.1/PORT; cat <&3 & cat >&3; exec 3>&-; kill $!; wait";
+    assert_eq!(chat(script), TRANSCRIPT);
+}
