@@ -96,9 +96,9 @@ impl Server {
         let host = host::capacity();
         let n_seats = config.max_clients.unwrap_or(usize::MAX).min(host.n_clients);
         log::info!(
-            "Room for {n_seats} clients (this host carries {}, limited by {})",
-            host.n_clients,
-            host.limited_by
+            "Room for {n_seats} clients (the host's {} would do for {})",
+            host.limited_by,
+            host.n_clients
         );
         Ok(Self {
             listeners,
