@@ -25,6 +25,7 @@ needs=(
     socat:socat
     telnet:telnet
     shellcheck:shellcheck
+    prlimit:util-linux
 )
 
 missing_packages() {

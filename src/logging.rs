@@ -58,7 +58,16 @@ pub fn to_stderr(level: LevelFilter) -> io::Result<Log> {
     // The standard hook writes to standard error, and may wait for it for ever.
     std::panic::set_hook(Box::new(|panic| {
         let thread = thread::current();
-        log::error!("{} panicked: {panic}", thread.name().unwrap_or("A thread"));
+        let name = thread.name().unwrap_or("a thread");
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let reason = panic
+            .payload_as_str()
+            .unwrap_or("no reason given")
+            .escape_debug();
+        log::error!("{name} panicked at {place}: {reason}");
     }));
     Ok(Log { entries: sender })
 }

@@ -1,9 +1,12 @@
-//! The server as a whole: binds, admits clients, and stops in order. What happens to an admitted
-//! client is in [`session`].
+//! The server as a whole: binds, starts its threads, and stops in order. Who comes in is decided in
+//! [`acceptor`], and what happens to them then is in [`session`].
 
+mod acceptor;
 mod broadcaster;
+mod foreign;
 mod host;
 mod lines;
+mod lookalikes;
 mod names;
 mod outbox;
 mod pacer;
@@ -11,19 +14,19 @@ mod reader;
 mod room;
 mod seats;
 mod session;
+mod telnet;
 mod text;
 mod threads;
 mod writer;
 
+use acceptor::Acceptor;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use room::{ClientId, Event};
-use rustix::io::Errno;
+use room::Event;
 use seats::Seats;
 use session::{Settings, Shared};
-use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
-use std::io::{self, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use socket2::{Domain, SockRef, Socket, Type};
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
@@ -35,20 +38,8 @@ const BACKLOG: i32 = 4096;
 /// Small, so that a flood is felt at once, and little is left to say for a client that has gone.
 const RECEIVE_BUFFER: usize = 32 * 1024;
 
-/// Small, so that the outbox, not the kernel, decides what a slow client gets.
-const SEND_BUFFER: usize = 32 * 1024;
-
-/// A peer that has vanished is found after this, and three probes.
-const KEEPALIVE: Duration = Duration::from_mins(1);
-const KEEPALIVE_PROBE: Duration = Duration::from_secs(10);
-const KEEPALIVE_PROBES: u32 = 3;
-
 /// How long a stop waits for those who don't read.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// How long accepting pauses when the system has run out of something: doubled each time.
-const MIN_PAUSE: Duration = Duration::from_millis(10);
-const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// What can be chosen about a server.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,9 +143,15 @@ impl Server {
             broadcaster::run(&inbox);
         })?;
         for (number, listener) in self.listeners.iter().enumerate() {
-            let events = events.clone();
+            let acceptor = Acceptor {
+                listener,
+                seats: &self.seats,
+                shared: &self.shared,
+                n_connections: &self.n_connections,
+                events: events.clone(),
+            };
             threads::spawn(scope, format!("accept-{number}"), move || {
-                self.accept(scope, listener, &events);
+                acceptor.run(scope);
             })?;
         }
         Ok(room_ended)
@@ -172,73 +169,6 @@ impl Server {
         self.seats.close();
         if !self.seats.wait_until_free(Instant::now() + GOODBYE) {
             self.seats.cut();
-        }
-    }
-
-    /// Admits clients until the server stops.
-    fn accept<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        listener: &TcpListener,
-        events: &Sender<Event>,
-    ) {
-        let mut pause = MIN_PAUSE;
-        loop {
-            let accepted = listener.accept();
-            if self.shared.stopping.load(Ordering::Relaxed) {
-                return;
-            }
-            match accepted {
-                Ok((stream, peer)) => {
-                    pause = MIN_PAUSE;
-                    self.admit(scope, stream, peer.ip().to_canonical(), events);
-                }
-                Err(error) if is_the_peers(&error) => {
-                    log::debug!("A connection ended before it was accepted: {error}");
-                }
-                Err(error) => {
-                    if pause == MIN_PAUSE {
-                        log::warn!("Nobody can join for now: {error}");
-                    }
-                    thread::sleep(pause);
-                    pause = (pause * 2).min(MAX_PAUSE);
-                }
-            }
-        }
-    }
-
-    /// Starts a session, or turns the client away.
-    fn admit<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        stream: TcpStream,
-        address: IpAddr,
-        events: &Sender<Event>,
-    ) {
-        let id: ClientId = self.n_connections.fetch_add(1, Ordering::Relaxed);
-        log::info!("Connection #{id} from {address}");
-        if let Err(error) = set_up(&stream) {
-            log::info!("Connection #{id}: lost ({error})");
-            return;
-        }
-        let stream = Arc::new(stream);
-        let Some(seat) = self.seats.take(id, &stream) else {
-            log::info!("Connection #{id}: turned away, the room is full");
-            turn_away(&stream);
-            return;
-        };
-        let events = events.clone();
-        let session_stream = Arc::clone(&stream);
-        let started = threads::spawn(scope, format!("reader-{id}"), move || {
-            // Declared first and so dropped last: until then the seat is not free.
-            let _seat = seat;
-            let (stream, events) = (session_stream, events);
-            let end = session::run(id, &stream, &events, &self.shared);
-            log::info!("Connection #{id}: {end}");
-        });
-        if let Err(error) = started {
-            log::warn!("Connection #{id}: turned away, no thread for it ({error})");
-            turn_away(&stream);
         }
     }
 }
@@ -259,47 +189,12 @@ fn listen(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn set_up(stream: &TcpStream) -> io::Result<()> {
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE)
-        .with_interval(KEEPALIVE_PROBE)
-        .with_retries(KEEPALIVE_PROBES);
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(&keepalive)?;
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    stream.set_nodelay(true)
-}
-
 /// Ends a wait in `accept`.
 fn wake(listener: &TcpListener) {
     // Needs no descriptor, but not every system lets a listener be shut down: where it can't be, a
     // connection to itself does.
     let shut_down = SockRef::from(listener).shutdown(Shutdown::Both);
     if let (Err(_), Ok(address)) = (shut_down, listener.local_addr()) {
-        let _ = TcpStream::connect_timeout(&address, MAX_PAUSE);
+        let _ = TcpStream::connect_timeout(&address, GOODBYE);
     }
-}
-
-/// The line is sent, and then the end of the stream, before the close that may reset it.
-fn turn_away(mut stream: &TcpStream) {
-    let _ = stream.write_all(b"* The room is full. Try again later.\n");
-    let _ = stream.shutdown(Shutdown::Write);
-}
-
-/// The trouble is that of one connection, and the next may be fine.
-fn is_the_peers(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(
-            Errno::CONNABORTED
-                | Errno::CONNRESET
-                | Errno::INTR
-                | Errno::PROTO
-                | Errno::NETDOWN
-                | Errno::NETUNREACH
-                | Errno::HOSTDOWN
-                | Errno::HOSTUNREACH
-                | Errno::PERM
-        )
-    )
 }

@@ -2,6 +2,7 @@
 //! before it is needed: a process that runs out of memory mappings while it starts a thread is
 //! aborted, with everyone in it.
 
+use super::seats::MAX_PUSHED_OUT;
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use std::fmt;
 use std::fs;
@@ -18,6 +19,9 @@ const MAPPINGS_PER_CLIENT: u64 = 8;
 const SPARE_DESCRIPTORS: u64 = 32;
 const SPARE_THREADS: u64 = 64;
 const SPARE_MAPPINGS: u64 = 1024;
+
+/// Clients on top of the seats: those who have been pushed out, and are not gone yet.
+const SPARE_CLIENTS: u64 = MAX_PUSHED_OUT as u64;
 
 /// How many clients fit, and what sets the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +88,7 @@ pub fn capacity() -> Capacity {
 /// gives clients half of what is left.
 fn n_clients(allowed: u64, used: u64, spare: u64, per_client: u64) -> usize {
     let left = allowed.saturating_sub(used);
+    let spare = spare + SPARE_CLIENTS * per_client;
     let for_clients = left.saturating_sub(spare).max(left / 2);
     usize::try_from(for_clients / per_client)
         .unwrap_or(usize::MAX)
@@ -167,15 +172,15 @@ mod tests {
     fn what_is_left_is_shared_among_clients() {
         assert_eq!(
             n_clients(65_530, 106, SPARE_MAPPINGS, MAPPINGS_PER_CLIENT),
-            8_050
+            8_018
         );
         assert_eq!(
             n_clients(1_024, 8, SPARE_DESCRIPTORS, DESCRIPTORS_PER_CLIENT),
-            984
+            952
         );
         assert_eq!(
             n_clients(u64::MAX, 0, 32, 1),
-            usize::try_from(u64::MAX).unwrap() - 32
+            usize::try_from(u64::MAX).unwrap() - 64
         );
     }
 

@@ -1,9 +1,10 @@
 //! Which names can be had, and who holds which. A name is held by a guard and is free again when
 //! that is dropped, on every path out of a session.
 
+use super::lookalikes;
 use super::text;
 use parking_lot::Mutex;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_width::UnicodeWidthStr;
@@ -18,6 +19,7 @@ const DENSE_SUGGESTIONS: u64 = 100;
 /// The names in use.
 #[derive(Debug, Default)]
 pub struct Names {
+    /// The keys of all of them, as `lookalikes` has them.
     taken: Mutex<HashSet<String>>,
 }
 
@@ -26,6 +28,7 @@ pub struct Names {
 pub struct Name<'a> {
     names: &'a Names,
     shown: String,
+    keys: BTreeSet<String>,
 }
 
 /// Why a name can't be had, as the client is told.
@@ -59,19 +62,39 @@ impl Names {
         if is_too_long(&shown) {
             return Err(Refusal::TooLong);
         }
-        if shown.starts_with('*') || shown.contains('>') {
+        let drawn = lookalikes::drawn(&shown, 'l');
+        if drawn.trim_start().starts_with('*') || drawn.contains('>') {
             return Err(Refusal::Reserved);
         }
-        let key = key(&shown);
-        if self.taken.lock().insert(key) {
-            Ok(Name { names: self, shown })
-        } else {
-            let free = self.suggest(&shown);
-            Err(Refusal::Taken {
-                wanted: shown,
-                free,
-            })
+        let keys = lookalikes::keys(&shown);
+        if self.take(&keys) {
+            return Ok(Name {
+                names: self,
+                shown,
+                keys,
+            });
         }
+        let free = self.suggest(&shown);
+        Err(Refusal::Taken {
+            wanted: shown,
+            free,
+        })
+    }
+
+    /// Takes all of `keys`, or none if one of them is taken.
+    fn take(&self, keys: &BTreeSet<String>) -> bool {
+        let mut taken = self.taken.lock();
+        let free = keys.iter().all(|key| !taken.contains(key));
+        if free {
+            taken.extend(keys.iter().cloned());
+        }
+        free
+    }
+
+    fn is_free(&self, name: &str) -> bool {
+        let keys = lookalikes::keys(name);
+        let taken = self.taken.lock();
+        keys.iter().all(|key| !taken.contains(key))
     }
 
     /// A free name like `taken`: the same with the next free number behind it.
@@ -87,8 +110,7 @@ impl Names {
             };
             n_tried += 1;
             let free = numbered(stem, number);
-            let key = key(&free);
-            if number == u64::MAX || !self.taken.lock().contains(&key) {
+            if number == u64::MAX || self.is_free(&free) {
                 return free;
             }
         }
@@ -104,8 +126,10 @@ impl Name<'_> {
 
 impl Drop for Name<'_> {
     fn drop(&mut self) {
-        let key = key(&self.shown);
-        self.names.taken.lock().remove(&key);
+        let mut taken = self.names.taken.lock();
+        for key in &self.keys {
+            taken.remove(key);
+        }
     }
 }
 
@@ -129,11 +153,6 @@ fn normal_form(given: &str) -> String {
     cleaned.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What two names have in common that count as the same.
-fn key(shown: &str) -> String {
-    shown.to_lowercase()
-}
-
 fn is_visible(character: char) -> bool {
     matches!(
         character.general_category_group(),
@@ -141,7 +160,7 @@ fn is_visible(character: char) -> bool {
             | GeneralCategoryGroup::Number
             | GeneralCategoryGroup::Punctuation
             | GeneralCategoryGroup::Symbol
-    )
+    ) && !lookalikes::draws_nothing(character)
 }
 
 fn is_too_long(shown: &str) -> bool {
@@ -208,6 +227,9 @@ mod tests {
             "\u{301}",
             "\u{a0}\u{3000}",
             "\0\u{7}",
+            "\u{3164}",
+            "\u{115f}\u{1160}",
+            "\u{2800} \u{ffa0}",
         ] {
             assert_eq!(refusal(given), Refusal::Invisible, "{given:?}");
         }

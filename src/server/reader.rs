@@ -7,6 +7,8 @@ use super::pacer::Pacer;
 use super::room::Event;
 use super::session::{End, Shared};
 use super::text;
+#[cfg(debug_assertions)]
+use super::threads;
 use super::writer::Writer;
 use crossbeam_channel::Sender;
 use std::net::TcpStream;
@@ -51,6 +53,8 @@ pub fn run(
             if text.trim().is_empty() {
                 continue;
             }
+            #[cfg(debug_assertions)]
+            threads::panic_if_told(text.as_bytes());
             let message = format!("{}> {text}\n", name.as_str());
             if events.send(Event::Message(message)).is_err() {
                 return End::Stopped;

@@ -2,12 +2,14 @@
 //! room, and leaves nothing behind. Everything that has to happen at the end happens in a `Drop`,
 //! so it happens on every path.
 
+use super::foreign;
 use super::lines::Lines;
 use super::names::{Name, Names};
 use super::outbox::{Outbox, outbox};
 use super::pacer::Pacer;
 use super::reader;
 use super::room::{ClientId, Event, GOODBYE};
+use super::seats::Seat;
 use super::writer::Writer;
 use crossbeam_channel::Sender;
 use std::fmt;
@@ -57,6 +59,10 @@ pub enum End {
     NoName,
     /// It gave too many names that could not be had.
     TooManyTries,
+    /// It gave no name, and others wanted its seat.
+    PushedOut,
+    /// It is no chat client, but speaks this.
+    Foreign(&'static str),
     /// The server is on its way out.
     Stopped,
     /// The system failed us.
@@ -65,16 +71,22 @@ pub enum End {
 
 /// Takes the client through its session. Returns when its last line has been said and everything
 /// it is to hear has been written.
-pub fn run(id: ClientId, stream: &TcpStream, events: &Sender<Event>, shared: &Shared) -> End {
+pub fn run(
+    id: ClientId,
+    stream: &TcpStream,
+    seat: &Seat<'_>,
+    events: &Sender<Event>,
+    shared: &Shared,
+) -> End {
     let mut lines = Lines::new();
-    let end = match take_name(stream, &mut lines, shared) {
+    let end = match take_name(stream, seat, &mut lines, shared) {
         Ok(name) => {
             log::info!("Connection #{id}: name set to \"{}\"", name.as_str());
             chat(id, stream, &mut lines, &name, events, shared)
         }
         Err(end) => end,
     };
-    if matches!(end, End::NoName | End::TooManyTries | End::Failed(_)) {
+    if matches!(end, End::NoName | End::TooManyTries | End::Foreign(_)) {
         close_gently(stream);
     }
     end
@@ -128,6 +140,7 @@ impl Drop for Presence<'_> {
 /// Asks for a name until there is one that can be had.
 fn take_name<'a>(
     mut stream: &TcpStream,
+    seat: &Seat<'_>,
     lines: &mut Lines,
     shared: &'a Shared,
 ) -> Result<Name<'a>, End> {
@@ -136,8 +149,15 @@ fn take_name<'a>(
     let mut pacer = Pacer::new(shared.settings.line_interval);
     stream.write_all(WELCOME)?;
     for n_tries_left in (0..NAME_TRIES).rev() {
-        let given = next_name(stream, lines, &mut pacer, deadline, shared)?;
+        let given = match next_name(stream, lines, &mut pacer, deadline, shared) {
+            Err(_) if seat.is_lost() => return Err(push_out(stream)),
+            given => given?,
+        };
+        if let Some(protocol) = foreign::protocol_of_line(&given) {
+            return Err(End::Foreign(protocol));
+        }
         match shared.names.claim(&given) {
+            Ok(_) if !seat.keep() => return Err(push_out(stream)),
             Ok(name) => {
                 stream.set_read_timeout(None)?;
                 return Ok(name);
@@ -151,6 +171,12 @@ fn take_name<'a>(
     Err(End::TooManyTries)
 }
 
+fn push_out(mut stream: &TcpStream) -> End {
+    // Nobody is left to be told if this fails.
+    let _ = stream.write_all(b"* Others want to come in, and you gave no name. Goodbye!\n");
+    End::PushedOut
+}
+
 /// The next line, however slowly its bytes come, but not after `deadline`. Of a line that is too
 /// long for any name only the first piece counts.
 fn next_name(
@@ -161,6 +187,9 @@ fn next_name(
     shared: &Shared,
 ) -> Result<String, End> {
     loop {
+        if let Some(protocol) = foreign::protocol_of_bytes(lines.unread()) {
+            return Err(End::Foreign(protocol));
+        }
         if let Some(line) = lines.next_line() {
             reader::sleep(pacer.wait(Instant::now()), shared);
             if line.first {
@@ -235,6 +264,10 @@ impl fmt::Display for End {
             Self::ClosedByPeer => out.write_str("closed by peer"),
             Self::Reset => out.write_str("reset by peer"),
             Self::NoName => out.write_str("closed, it gave no name in time"),
+            Self::PushedOut => out.write_str("closed, it gave no name and others wanted its seat"),
+            Self::Foreign(protocol) => {
+                write!(out, "closed, it is no chat client but speaks {protocol}")
+            }
             Self::TooManyTries => write!(out, "closed, no name after {NAME_TRIES} tries"),
             Self::Stopped => out.write_str("closed, the server is stopping"),
             Self::Failed(error) => write!(out, "lost ({error})"),

@@ -29,3 +29,20 @@ pub fn spawn<'scope>(
         })
         .map(drop)
 }
+
+/// A hook for tests, which release builds do not have: panics if `bytes` name this thread and tell
+/// it to, and the environment allows it.
+#[cfg(debug_assertions)]
+pub fn panic_if_told(bytes: &[u8]) {
+    if std::env::var_os("TRIO_CHAT_PANIC_WHEN_TOLD").is_none() {
+        return;
+    }
+    let order = format!(
+        "panic {}",
+        std::thread::current().name().unwrap_or_default()
+    );
+    let told = String::from_utf8_lossy(bytes)
+        .lines()
+        .any(|line| line.ends_with(&order));
+    assert!(!told, "as it was told");
+}

@@ -7,7 +7,7 @@ use super::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 /// How long a client that says nothing more may take to read what waits for it.
@@ -38,6 +38,7 @@ impl<'a> Writer<'a> {
         let (end, ended) = bounded(0);
         threads::spawn(scope, format!("writer-{id}"), move || {
             let _end: Sender<()> = end;
+            let _cut = CutOnPanic(stream);
             if let Err(error) = write(stream, &frames) {
                 log::debug!("Connection #{id}: not everything could be sent: {error}");
             }
@@ -62,6 +63,17 @@ impl Drop for Writer<'_> {
     }
 }
 
+/// Without its writer a session is of no use, and this ends its reader too.
+struct CutOnPanic<'a>(&'a TcpStream);
+
+impl Drop for CutOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.0.shutdown(Shutdown::Both);
+        }
+    }
+}
+
 fn write(mut stream: &TcpStream, frames: &Frames) -> io::Result<()> {
     frames.drain(|delivery| {
         match delivery.n_missed {
@@ -69,6 +81,8 @@ fn write(mut stream: &TcpStream, frames: &Frames) -> io::Result<()> {
             1 => stream.write_all(b"* You missed 1 message.\n")?,
             n_missed => writeln!(stream, "* You missed {n_missed} messages.")?,
         }
+        #[cfg(debug_assertions)]
+        threads::panic_if_told(delivery.bytes());
         stream.write_all(delivery.bytes())
     })
 }

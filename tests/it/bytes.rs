@@ -35,7 +35,7 @@ fn b3_bad_utf8_costs_a_replacement_character_never_the_connection() {
     let mut client = Client::join(&server, "Client");
     for (bytes, text) in [
         (&b"caf\xe9"[..], "caf\u{fffd}"),
-        (b"\xff\xfe\xfd", "\u{fffd}\u{fffd}\u{fffd}"),
+        (b"\xff\xfe\x80", "\u{fffd}\u{fffd}\u{fffd}"),
         (b"cut \xf0\x9f\x98", "cut \u{fffd}"),
         (b"\xc0\xaf overlong", "\u{fffd}\u{fffd} overlong"),
         (
@@ -134,4 +134,52 @@ fn b4_a_line_without_end_is_delivered_in_pieces_and_memory_does_not_grow() {
         after <= before + (3 << 20),
         "from {before} to {after} bytes"
     );
+}
+
+#[test]
+fn b6_telnet_negotiation_is_stripped_however_it_is_split_and_ctrl_c_leaves() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut witness = Client::join(&server, "Witness");
+    let bytes = b"\xff\xfb\x18\xff\xfd\x03Te\xff\xfd\x01l\xff\xfa\x18\0xterm\r\n\xff\xf0\r\n\
+                  hello\xff\xf1 there\r\0\xff\xf4\xff\xfd\x06unsaid\r\n";
+    for n_at_once in [1, 2, 3, bytes.len()] {
+        let mut client = Client::connect(&server);
+        for (number, piece) in bytes.chunks(n_at_once).enumerate() {
+            // It may be out before the last of it is sent.
+            let _ = std::io::Write::write_all(&mut client.stream, piece);
+            witness.say(&format!("tick {n_at_once} {number}"));
+        }
+        // The end comes when all it said has been said.
+        client.hear_all();
+        let heard = witness.mark(&format!("done {n_at_once}"));
+        let said: Vec<_> = heard
+            .iter()
+            .filter(|line| line.starts_with("Tel> "))
+            .collect();
+        assert_eq!(said, ["Tel> hello there"], "{n_at_once} at once");
+        server.log.wait_for("closed by peer");
+    }
+}
+
+#[test]
+fn b7_what_is_no_chat_client_never_becomes_a_user() {
+    let server = TestServer::start();
+    let mut witness = Client::join(&server, "Witness");
+    for (number, (bytes, protocol)) in [
+        (&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], "TLS"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "SSH"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let mut client = Client::connect(&server);
+        client.send(bytes);
+        assert_eq!(client.next(), None, "it is closed");
+        server.log.wait_for(&format!(
+            "Connection #{}: closed, it is no chat client but speaks {protocol}",
+            number + 1
+        ));
+    }
+    assert!(witness.mark("alone").is_empty());
 }

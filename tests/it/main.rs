@@ -13,6 +13,7 @@ mod bots;
 mod bytes;
 mod command_line;
 mod fairness;
+mod limits;
 mod log;
 mod process;
 mod protocol;

@@ -115,30 +115,6 @@ fn a_name_is_free_again_when_its_client_has_left() {
 }
 
 #[test]
-fn two_who_ask_for_one_name_at_once_do_not_both_get_it() {
-    let server = TestServer::with(&["--rate", "0"]);
-    for round in 0..50 {
-        let name = format!("Twin {round}");
-        let mut pair = [Client::connect(&server), Client::connect(&server)];
-        for twin in &mut pair {
-            twin.give_name(&name);
-            twin.say("me!");
-        }
-        let answers = pair.each_mut().map(|twin| twin.next().unwrap());
-        let n_in = answers
-            .iter()
-            .filter(|answer| !answer.starts_with("* "))
-            .count();
-        assert_eq!(n_in, 1, "{answers:?}");
-        // The one who was let in is out of the way of the next round.
-        for mut twin in pair {
-            twin.finish();
-            twin.hear_all();
-        }
-    }
-}
-
-#[test]
 fn the_log_of_a_session_is_exact_and_says_nothing_of_what_was_said() {
     let server = TestServer::start();
     let mut client = Client::connect(&server);

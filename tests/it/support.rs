@@ -165,6 +165,7 @@ pub struct TestServer {
     pub log: Output,
     pub address: SocketAddr,
     stopped: bool,
+    may_panic: bool,
 }
 
 impl TestServer {
@@ -188,12 +189,19 @@ impl TestServer {
             log,
             address,
             stopped: false,
+            may_panic: false,
         }
     }
 
     /// Sends SIGTERM, and returns how the server ended.
     pub fn stop(mut self) -> ExitStatus {
         self.end()
+    }
+
+    /// Stops it, and lets it have logged a panic that the test wanted.
+    pub fn stop_after_a_panic(mut self) {
+        assert!(self.end().success());
+        self.may_panic = true;
     }
 
     fn end(&mut self) -> ExitStatus {
@@ -218,7 +226,9 @@ impl Drop for TestServer {
                 self.log.lines()
             );
         }
-        let unexpected = |line: &String| line.contains("panicked") || !has_log_shape(line);
+        let may_panic = self.may_panic;
+        let panicked = |line: &String| line.contains("panicked") && !may_panic;
+        let unexpected = |line: &String| panicked(line) || !has_log_shape(line);
         let unexpected: Vec<_> = self.log.lines().into_iter().filter(unexpected).collect();
         assert!(
             unexpected.is_empty(),

@@ -1,0 +1,352 @@
+//! What the host and the room can carry, and what becomes of those who want more.
+
+use crate::support::{Client, TestServer, WATCHDOG, WELCOME};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+#[test]
+fn l1_silent_connections_cannot_occupy_the_room() {
+    let server = TestServer::with(&["--max-clients", "40"]);
+    let mut ada = Client::join(&server, "Ada");
+    // More silent ones than there are seats, and some that trickle: the oldest go, one by one.
+    let mut silent: Vec<_> = (0..60).map(|_| Client::connect(&server)).collect();
+    for client in &mut silent[50..] {
+        client.send("x");
+    }
+    for client in &mut silent[..50] {
+        client.expect("* Others want to come in, and you gave no name. Goodbye!");
+        assert_eq!(client.next(), None);
+    }
+    server
+        .log
+        .wait_for("Connection #1: closed, it gave no name and others wanted its seat");
+    let newcomer = Client::join(&server, "Newcomer");
+    ada.expect("Newcomer> here");
+    newcomer.finish();
+    // Those who are left can still give a name.
+    let last = silent.last_mut().unwrap();
+    last.give_name("yes");
+    last.name = "xyes".to_owned();
+    last.mark("in at last");
+}
+
+#[test]
+fn l1_the_time_to_give_a_name_is_in_all_not_per_byte() {
+    let server = TestServer::with(&["--name-timeout", "1"]);
+    let mut trickling = Client::connect(&server);
+    let mut witness = Client::join(&server, "Witness");
+    // A byte for every message of the witness: five a second.
+    loop {
+        if trickling.stream.write_all(b"x").is_err() {
+            break;
+        }
+        witness.mark("tick");
+        if server
+            .log
+            .lines()
+            .iter()
+            .any(|line| line.contains("no name in time"))
+        {
+            break;
+        }
+    }
+    trickling.expect("* That took too long. Goodbye!");
+}
+
+/// The server as a user who is not root, with these limits, set before it starts.
+fn limited(descriptors: u64, threads: u64) -> TestServer {
+    // A folder that this user may read, unlike perhaps the one the program was built in.
+    let folder =
+        std::env::temp_dir().join(format!("trio-chat-{}-{descriptors}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("trio-chat");
+    std::fs::copy(env!("CARGO_BIN_EXE_trio-chat"), &program).unwrap();
+    let mut command = Command::new("prlimit");
+    command
+        .arg(format!("--nofile={descriptors}"))
+        .arg(format!("--nproc={threads}"))
+        .arg("--")
+        .arg(&program)
+        .args(["-v", "127.0.0.1:0"]);
+    if rustix::process::geteuid().is_root() {
+        // Nobody else runs as this one, so all its processes are the server's.
+        command.uid(60_000 + u32::try_from(descriptors).unwrap());
+    }
+    let server = TestServer::spawn(&mut command);
+    std::fs::remove_dir_all(folder).unwrap();
+    server
+}
+
+#[test]
+fn l2_at_the_descriptor_limit_the_chat_goes_on_and_it_recovers() {
+    let server = limited(64, 10_000);
+    server.log.wait_for("open files");
+    let mut ada = Client::join(&server, "Ada");
+    let others: Vec<_> = (0..200)
+        .map(|_| TcpStream::connect(server.address).unwrap())
+        .collect();
+    assert!(ada.mark("still here").is_empty());
+    drop(others);
+    let mut bob = join_when_there_is_a_seat(&server, "Bob");
+    ada.hear_until("Bob> in");
+    bob.mark("and well");
+    let trouble: Vec<_> = server
+        .log
+        .lines()
+        .into_iter()
+        .filter(|line| line.contains("[WARN]"))
+        .collect();
+    assert!(trouble.len() <= 12, "{trouble:#?}");
+}
+
+#[test]
+fn l2_when_descriptors_run_out_altogether_it_waits_and_recovers() {
+    let server = TestServer::start();
+    let mut ada = Client::join(&server, "Ada");
+    // Nothing is left, not even what it has kept back.
+    let pid = Pid::from_raw(server.process.pid().try_into().unwrap());
+    let limit = |current| Rlimit {
+        current: Some(current),
+        maximum: Some(20_000),
+    };
+    let before = prlimit(pid, Resource::Nofile, limit(0)).unwrap();
+    let mut waiting = TcpStream::connect(server.address).unwrap();
+    waiting.set_read_timeout(Some(WATCHDOG)).unwrap();
+    server.log.wait_for("Nobody can join for now");
+    assert!(ada.mark("still here").is_empty());
+    prlimit(pid, Resource::Nofile, before).unwrap();
+    let mut welcome = vec![0; WELCOME.len()];
+    waiting.read_exact(&mut welcome).unwrap();
+    assert_eq!(welcome, WELCOME.as_bytes());
+}
+
+#[test]
+fn l3_seats_are_computed_from_the_host_and_the_process_never_aborts() {
+    // Fewer threads than even the seats need: some are turned away, and nobody else notices.
+    let server = limited(200, 60);
+    let room = server.log.wait_for("Room for ");
+    let n_seats: usize = room
+        .split("Room for ")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(n_seats <= 30 && room.contains("threads"), "{room}");
+    let mut ada = Client::join(&server, "Ada");
+    let mut n_welcome = 0;
+    let mut n_full = 0;
+    let others: Vec<_> = (0..100)
+        .map(|number| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.set_read_timeout(Some(WATCHDOG)).unwrap();
+            // Each is in before the next comes, so that none is pushed out.
+            writeln!(
+                stream,
+                "Guest {number}
+hello"
+            )
+            .unwrap();
+            let mut first = [0; 39];
+            stream.read_exact(&mut first[..1]).unwrap();
+            if first[0] == b'W' {
+                n_welcome += 1;
+                stream.read_exact(&mut first[1..]).unwrap();
+                stream.read_exact(&mut first[..1]).unwrap();
+            } else {
+                n_full += 1;
+            }
+            stream
+        })
+        .collect();
+    assert_eq!(n_welcome + n_full, 100);
+    assert!(
+        n_full >= 100 - n_seats && n_welcome > 0,
+        "{n_welcome} are in, {n_full} not"
+    );
+    ada.mark("still here");
+    drop(others);
+    join_when_there_is_a_seat(&server, "Bob");
+}
+
+/// Tries until the one who had it before is gone altogether.
+fn join_when_the_name_is_free(server: &TestServer, name: &str) -> Client {
+    loop {
+        let mut client = Client::connect(server);
+        client.give_name(name);
+        client.say("in");
+        if client.next().is_some_and(|line| line.ends_with("> in")) {
+            return client;
+        }
+    }
+}
+
+/// Tries until the server has seen that others have gone.
+fn join_when_there_is_a_seat(server: &TestServer, name: &str) -> Client {
+    loop {
+        let mut client = Client::silent(server);
+        if client.next().as_deref() == Some(WELCOME) {
+            client.give_name(name);
+            client.mark("in");
+            return client;
+        }
+    }
+}
+
+#[test]
+fn l5_connection_storms_leave_nothing_behind() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut ada = Client::join(&server, "Ada");
+    let pid = server.process.pid();
+    let count = |what| {
+        std::fs::read_dir(format!("/proc/{pid}/{what}"))
+            .unwrap()
+            .count()
+    };
+    let storm = |n_clients| {
+        for number in 0..n_clients {
+            let mut client = Client::silent(&server);
+            match number % 4 {
+                // Some say nothing, some are gone in the middle of it, half of them by a reset.
+                0 => client.reset(),
+                1 => {
+                    client.send("Guest");
+                    client.reset();
+                }
+                2 => client.send(format!("Guest {number}\nhello\n")),
+                _ => {
+                    client.send(format!("Guest {number}\nhello\n"));
+                    client.finish();
+                    client.hear_all();
+                }
+            }
+        }
+    };
+    // All who came are gone when as many threads and descriptors are left as before.
+    let settle = |threads, descriptors| {
+        for _ in 0..100_000 {
+            if (count("task"), count("fd")) == (threads, descriptors) {
+                return;
+            }
+        }
+        panic!(
+            "{} threads and {} descriptors are left",
+            count("task"),
+            count("fd")
+        );
+    };
+    let before = (count("task"), count("fd"));
+    storm(400);
+    settle(before.0, before.1);
+    let memory = server.process.memory();
+    storm(1600);
+    settle(before.0, before.1);
+    let later = server.process.memory();
+    assert!(
+        later <= memory + (5 << 20),
+        "from {memory} to {later} bytes"
+    );
+    // Names are free again, and so are seats.
+    Client::join(&server, "Guest 2");
+    ada.mark("well");
+}
+
+#[test]
+fn r4_a_panic_in_one_clients_threads_costs_that_client_only() {
+    for thread in ["reader-1", "writer-1"] {
+        let mut command = crate::support::trio_chat();
+        command
+            .args(["127.0.0.1:0"])
+            .env("TRIO_CHAT_PANIC_WHEN_TOLD", "1");
+        let server = TestServer::spawn(&mut command);
+        let mut ada = Client::join(&server, "Ada");
+        let mut victim = Client::join(&server, "Victim");
+        ada.expect("Victim> here");
+        let mut bob = Client::join(&server, "Bob");
+        victim.say(&format!("panic {thread}"));
+        victim.hear_all();
+        server.log.wait_for(&format!("[ERROR] {thread} panicked"));
+        // Its seat, its place in the room and its name are free.
+        let mut again = join_when_the_name_is_free(&server, "Victim");
+        bob.mark("well");
+        ada.hear_until("Bob> well");
+        again.mark("and I");
+        server.stop_after_a_panic();
+    }
+}
+
+#[test]
+fn r5_only_the_log_knows_the_wall_clock() {
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut n_files = 0;
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            n_files += 1;
+            assert!(
+                !std::fs::read_to_string(&path)
+                    .unwrap()
+                    .contains("SystemTime"),
+                "{path:?}"
+            );
+        }
+    }
+    assert!(n_files > 20);
+}
+
+#[test]
+fn b5_of_two_who_ask_for_one_name_at_the_same_moment_one_wins() {
+    let server = TestServer::with(&["--rate", "0"]);
+    for round in 0..200 {
+        let mut twins = [Client::connect(&server), Client::connect(&server)];
+        twins[0].send(format!("Twin {round}\nme\n"));
+        twins[1].send(format!("tWіn {round}\nme\n"));
+        let answers = twins.each_mut().map(|twin| twin.next().unwrap());
+        let n_in = answers
+            .iter()
+            .filter(|answer| !answer.starts_with("* "))
+            .count();
+        assert_eq!(n_in, 1, "{answers:?}");
+        // The one who is in is out of the way of the next round.
+        for mut twin in twins {
+            twin.finish();
+            twin.hear_all();
+        }
+    }
+}
+
+#[test]
+fn b5_names_that_look_alike_are_one() {
+    let server = TestServer::start();
+    let _rick = Client::join(&server, "Rick");
+    for name in ["rick", "Ｒick", "Rіck", "Ri\u{200d}ck"] {
+        let mut client = Client::connect(&server);
+        client.give_name(name);
+        let answer = client.next().unwrap();
+        assert!(answer.contains("is taken. Try \""), "{answer}");
+        let free = answer
+            .split("Try \"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        client.expect("Enter your name:");
+        client.give_name(free);
+        client.mark("in");
+    }
+    let mut filler = Client::connect(&server);
+    filler.give_name("\u{3164}");
+    filler.expect("* A name needs a character that can be seen.");
+}
