@@ -8,56 +8,59 @@ use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 
-/// The server closes after five names, so a bot gives up before.
-const NAME_TRIES: usize = 3;
+/// Bots that are started together ask for the same names, and each round one gets in.
+const NAME_TRIES: usize = 50;
 
 /// Longest line that a bot expects before it has a name, in bytes.
 const MAX_LINE: usize = 1024;
 
 /// Connects to the first address that answers, after `prepare` has set up the socket.
-fn connect(
-    address: &str,
-    prepare: impl Fn(&Socket) -> io::Result<()>,
-) -> Result<TcpStream, String> {
+fn connect(address: &str, prepare: impl Fn(&Socket) -> io::Result<()>) -> io::Result<TcpStream> {
     let try_one = |address: SocketAddr| {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         prepare(&socket)?;
         socket.connect(&address.into())?;
         Ok(TcpStream::from(socket))
     };
+    let not_found = |error| io::Error::other(format!("Cannot find {address}: {error}."));
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
-    for address in address
-        .to_socket_addrs()
-        .map_err(|error| format!("Cannot find {address}: {error}."))?
-    {
+    for address in address.to_socket_addrs().map_err(not_found)? {
         match try_one(address) {
-            Ok(stream) => {
-                log::info!("Connected");
-                return Ok(stream);
-            }
+            Ok(stream) => return Ok(stream),
             Err(error) => failure = error,
         }
     }
-    Err(format!(
+    Err(io::Error::other(format!(
         "Cannot connect to {address} ({failure}): is the server running? Start it with: trio-chat {address}"
-    ))
+    )))
 }
 
-/// Waits for the welcome and gives a name, another one if that is taken. `first_words` are sent
-/// right behind each name. Returns when the server has sent something that is no refusal.
-fn enter(mut stream: &TcpStream, name: &str, first_words: &[u8]) -> io::Result<()> {
+/// Joins under `name`, or under the one that the server suggests if that is taken. `first_words` are
+/// sent right behind the name. Returns when the server has sent something that is no refusal.
+fn join(
+    connect: impl Fn() -> io::Result<TcpStream>,
+    name: &str,
+    first_words: &[u8],
+) -> io::Result<TcpStream> {
     let mut name = name.to_owned();
-    read_line(stream)?;
-    for _ in 0..NAME_TRIES {
+    for n_tried in 0..NAME_TRIES {
+        let mut stream = connect()?;
+        if n_tried == 0 {
+            log::info!("Connected");
+        }
+        let welcome = read_line(&stream)?;
+        if let Some(refusal) = welcome.strip_prefix("* ") {
+            return Err(io::Error::other(format!("The server says: {refusal}")));
+        }
         log::info!("Sending name");
         stream.write_all(format!("{name}\n").as_bytes())?;
         stream.write_all(first_words)?;
         // No name begins with a star, so what begins with one is the server's.
         let mut first = [0];
         if stream.peek(&mut first)? == 1 && first != *b"*" {
-            return Ok(());
+            return Ok(stream);
         }
-        let refusal = read_line(stream)?;
+        let refusal = read_line(&stream)?;
         let free = refusal
             .split("Try \"")
             .nth(1)
@@ -67,12 +70,6 @@ fn enter(mut stream: &TcpStream, name: &str, first_words: &[u8]) -> io::Result<(
             return Err(io::Error::other(format!("The server says: {refusal}")));
         };
         free.clone_into(&mut name);
-        read_line(stream)?;
-        // The first words were taken for a name too, and refused.
-        if !first_words.is_empty() {
-            read_line(stream)?;
-            read_line(stream)?;
-        }
     }
     Err(io::Error::other(
         "Every name that was tried is taken; try another --name.",

@@ -24,14 +24,17 @@
 //!
 //! # Channels
 //!
-//! All are bounded, and there are two kinds only. Towards the room a send blocks and never drops:
-//! `events`. Away from the room a send never blocks and may drop: outboxes, and the log. The room
-//! waits for nothing but what comes in, so no cycle of waiting can exist.
+//! All are bounded, and those that carry something are of two kinds only. Towards the room a send
+//! blocks and never drops: `events`. Away from the room a send never blocks and may drop: outboxes,
+//! and the log. The room waits for nothing but what comes in, so no cycle of waiting can exist. (The
+//! others carry no more than an end: to stop, or to tell that a thread has ended.)
 //!
 //! # Invariants
 //!
-//! 1. The broadcaster waits for nothing but its inbox: no socket, no lock held elsewhere, no log.
-//! 2. Inward nothing is dropped; outward everything dropped is counted, logged and told.
+//! 1. The broadcaster waits for nothing but its inbox and its own pace: no socket, no lock that
+//!    somebody holds over a wait, no log.
+//! 2. Inward nothing is dropped that a client in the room says; outward everything dropped is
+//!    counted, logged, and told to who is still there.
 //! 3. Everyone hears one order.
 //! 4. Each client's cost is bounded: two threads, one descriptor, a fixed buffer, a bounded outbox.
 //! 5. No byte from a client reaches another terminal or the log uncleaned.

@@ -5,7 +5,7 @@ use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -85,14 +85,18 @@ fn serve(options: &ServeOptions) -> Result<(), String> {
         .map_err(|error| format!("The server has failed: {error}."))
 }
 
-/// All addresses that the names stand for, each once.
-fn look_up(addresses: &[String]) -> Result<Vec<SocketAddr>, String> {
+/// All addresses that the names stand for, each once. Of a name with several, those that this host
+/// has: `localhost` is often two, and IPv6 is often off.
+fn look_up(names: &[String]) -> Result<Vec<SocketAddr>, String> {
     let mut found = Vec::new();
-    for address in addresses {
-        let resolved = address
+    for name in names {
+        let resolved: Vec<_> = name
             .to_socket_addrs()
-            .map_err(|error| format!("Cannot find {address}: {error}."))?;
-        for address in resolved {
+            .map_err(|error| format!("Cannot find {name}: {error}."))?
+            .collect();
+        let is_ours = |address: &SocketAddr| TcpListener::bind((address.ip(), 0)).is_ok();
+        let ours: Vec<_> = resolved.iter().copied().filter(is_ours).collect();
+        for address in if ours.is_empty() { resolved } else { ours } {
             if address.port() == 0 || !found.contains(&address) {
                 found.push(address);
             }

@@ -13,7 +13,7 @@ const DEFAULT_PORT: u16 = 1234;
 /// More slots than this would be allocated for every client and never be filled.
 const MAX_QUEUE: usize = 4096;
 
-/// A message a second for a year, and a year: beyond these a number is a slip of the hand.
+/// One an hour to a million a second, and a year: beyond these a number is a slip of the hand.
 const SLOWEST_RATE: f64 = 1.0 / 3600.0;
 const FASTEST_RATE: f64 = 1e6;
 const LONGEST_TIME: f64 = 31_536_000.0;

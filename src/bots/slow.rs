@@ -2,10 +2,10 @@
 //! fills its socket, then its queue in the server, and then it misses messages: that is a slow
 //! consumer.
 
-use super::{connect, enter, lost};
+use super::{connect, join, lost};
 use crate::options::BotOptions;
+use socket2::Socket;
 use std::io::{self, Read};
-use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,29 +26,28 @@ pub fn run(options: &BotOptions) -> Result<(), String> {
     let start = Instant::now();
     let name = options.name.as_deref().unwrap_or(NAME);
     log::info!("{name} connecting to {}", options.address);
-    let stream = connect(&options.address, |socket| {
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)
-    })?;
     let time_left = || {
         options
             .duration
             .map(|duration| duration.saturating_sub(start.elapsed()))
     };
-    match read_slowly(&stream, name, options.count, time_left) {
+    match read_slowly(options, name, time_left) {
         Err(error) if time_left() != Some(Duration::ZERO) => Err(lost(&error)),
         _ => Ok(()),
     }
 }
 
-/// Returns when it has read `count` times, or with a timeout when no time is left.
+/// Returns when it has read as often as it is to, or with a timeout when no time is left.
 fn read_slowly(
-    mut stream: &TcpStream,
+    options: &BotOptions,
     name: &str,
-    count: Option<u64>,
     time_left: impl Fn() -> Option<Duration>,
 ) -> io::Result<()> {
-    stream.set_read_timeout(time_left())?;
-    enter(stream, name, b"")?;
+    let prepare = |socket: &Socket| {
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.set_read_timeout(time_left())
+    };
+    let mut stream = join(|| connect(&options.address, prepare), name, b"")?;
     let mut bytes = [0; READ];
     for n_read in 1.. {
         // No time at all can't be set, and is the timeout that is wanted.
@@ -57,7 +56,7 @@ fn read_slowly(
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             n_bytes => log::info!("Received {n_bytes} bytes"),
         }
-        if count.is_some_and(|count| n_read >= count) {
+        if options.count.is_some_and(|count| n_read >= count) {
             break;
         }
         thread::sleep(time_left().map_or(PAUSE, |left| left.min(PAUSE)));

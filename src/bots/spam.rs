@@ -1,8 +1,9 @@
 //! The spam bot: sends long lines as fast as it can and times each. Its first lines go at once,
 //! then its socket is full, and each line waits for the server's pace: that is backpressure.
 
-use super::{connect, enter, lost};
+use super::{connect, join, lost};
 use crate::options::BotOptions;
+use socket2::Socket;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
@@ -23,14 +24,17 @@ const SEND_BUFFER: usize = 4 * 1024;
 pub fn run(options: &BotOptions) -> Result<(), String> {
     let start = Instant::now();
     log::info!("Spam client connecting to {}", options.address);
-    let stream = connect(&options.address, |socket| {
-        socket.set_send_buffer_size(SEND_BUFFER)
-    })?;
     let message = format!("{}\n", WORD.repeat(N_WORDS).trim_end());
     let name = options.name.as_deref().unwrap_or(NAME);
 
+    let prepare = |socket: &Socket| socket.set_send_buffer_size(SEND_BUFFER);
     let sending = Instant::now();
-    enter(&stream, name, message.as_bytes()).map_err(|error| lost(&error))?;
+    let stream = join(
+        || connect(&options.address, prepare),
+        name,
+        message.as_bytes(),
+    )
+    .map_err(|error| lost(&error))?;
     log::info!("Sent #0 in {:.3}s", sending.elapsed().as_secs_f64());
     thread::scope(|scope| {
         let reader = scope.spawn(|| io::copy(&mut &stream, &mut io::sink()));

@@ -1,7 +1,7 @@
 //! Who comes in: accepts connections on one address, gives each a seat and a session, or turns it
 //! away politely; and lives through whatever `accept` returns.
 
-use super::room::Event;
+use super::room::{Event, GOODBYE};
 use super::seats::{Refusal, Seats};
 use super::session::{self, Shared};
 use super::threads;
@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 /// Small, so that the outbox, not the kernel, decides what a slow client gets.
 const SEND_BUFFER: usize = 32 * 1024;
 
-/// A peer that has vanished is found after this, and three probes.
+/// A peer that has vanished is found after this, and three probes, while there is nothing to send
+/// to it; else when the kernel gives up sending, after about a quarter of an hour. A shorter limit
+/// for that would also end clients that are alive and just do not read.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 const KEEPALIVE_PROBE: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 3;
@@ -138,7 +140,8 @@ struct Refused {
 /// The line is sent, and then the end of the stream, before the close that may reset it.
 fn turn_away(stream: Arc<TcpStream>, refusal: Refusal, reason: String) -> Refused {
     let line = match refusal {
-        Refusal::Full | Refusal::Closed => "* The room is full. Try again later.\n",
+        Refusal::Full => "* The room is full. Try again later.\n",
+        Refusal::Closed => GOODBYE,
         Refusal::TooManyFromAddress => "* Too many come from your address. Try again later.\n",
     };
     // Who does not wait for the answer needs none.

@@ -1,12 +1,12 @@
 //! The loop at the centre: takes what waits in the inbox into the room, and decides when the frame
 //! under way goes out. It owns the room, so the room needs no lock.
 //!
-//! It MUST NOT wait for anything but its inbox: not for a socket, not for a lock that somebody
-//! holds over a wait, not for the log.
+//! It MUST NOT wait for anything but its inbox and its own pace: not for a socket, not for a lock
+//! that somebody holds over a wait, not for the log.
 
 use super::room::{ClientId, Event, Room};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::iter;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Most events under way to the room; the readers wait when it is full.
@@ -37,11 +37,15 @@ pub fn run(inbox: &Receiver<Event>) {
         };
         match event {
             Ok(event) => {
-                for event in iter::once(event).chain(inbox.try_iter().take(INBOX)) {
+                room.hear(event);
+                while !room.frame_is_full()
+                    && let Ok(event) = inbox.try_recv()
+                {
                     room.hear(event);
-                    if room.frame_is_full() {
-                        room.flush();
-                    }
+                }
+                if room.frame_is_full() {
+                    // Who fills frames faster than they may go is slowed down by the inbox.
+                    thread::sleep(due.frame.saturating_duration_since(Instant::now()));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -50,6 +54,9 @@ pub fn run(inbox: &Receiver<Event>) {
         due.work(&mut room, Instant::now());
     }
     report(room.take_drops(REPORT_CLIENTS));
+    if let (n_clients @ 1.., n_dropped) = room.remaining_drops() {
+        log::error!("{n_clients} more connections: queue is full! (dropping {n_dropped} messages)");
+    }
 }
 
 /// When each thing that is not done at once may be done next.

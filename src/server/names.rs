@@ -169,11 +169,9 @@ fn is_too_long(shown: &str) -> bool {
 
 /// "Rick 2" is "Rick" and 2.
 fn split_number(shown: &str) -> (&str, Option<u64>) {
-    match shown
-        .rsplit_once(' ')
-        .map(|(stem, number)| (stem, number.parse()))
-    {
-        Some((stem, Ok(number))) => (stem, Some(number)),
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match shown.rsplit_once(' ') {
+        Some((stem, number)) if is_number(number) => (stem, number.parse().ok()),
         _ => (shown, None),
     }
 }

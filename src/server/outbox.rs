@@ -66,6 +66,11 @@ pub fn outbox(n_frames: usize) -> (Outbox, Frames) {
 }
 
 impl Outbox {
+    /// Nothing waits: the writer has taken all there was.
+    pub fn is_empty(&self) -> bool {
+        self.deliveries.is_empty()
+    }
+
     /// Queues `delivery`, or refuses at once. Never blocks.
     ///
     /// # Errors
@@ -108,7 +113,10 @@ impl Frames {
 impl Frames {
     /// Takes what waits, without waiting for more.
     pub(super) fn try_next(&self) -> Option<Delivery> {
-        self.deliveries.try_recv().ok()
+        let delivery = self.deliveries.try_recv().ok()?;
+        self.n_bytes
+            .fetch_sub(delivery.bytes().len(), Ordering::Relaxed);
+        Some(delivery)
     }
 
     /// The room has dropped its end, and nothing waits.

@@ -16,10 +16,14 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the socket of a client that can't be sent anything more is still read.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How long a client is still heard that can't be sent anything more: those who paste and go, as
+/// `ncat --send-only` does, are reset while most of their lines still wait for their slots, and a
+/// paste of a hundred lines takes 20 s.
+const LAST_WORDS: Duration = Duration::from_secs(30);
 
-/// A client of which so many bytes wait was flooding: its last words are not worth hearing.
+/// A client that can't be sent anything more, and of which so many bytes wait, half of what its
+/// socket holds, was flooding: nobody pastes so much and goes, and its last words are not worth
+/// hearing.
 const FLOOD: usize = 16 * 1024;
 
 /// A long wait is slept in pieces, so that a stop need not wait for a slow pace.
@@ -35,15 +39,15 @@ pub fn run(
     shared: &Shared,
 ) -> End {
     let mut pacer = Pacer::new(shared.settings.line_interval);
-    let mut unreachable_since = None;
+    let mut unreachable_since: Option<Instant> = None;
     loop {
         while let Some(line) = lines.next_line() {
             if !sleep(pacer.wait(Instant::now()), shared) {
                 return End::Stopped;
             }
             if writer.has_ended() {
-                unreachable_since.get_or_insert_with(Instant::now);
-                if is_flooding(stream) {
+                let since = unreachable_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > LAST_WORDS || is_flooding(stream) {
                     return End::Reset;
                 }
             }
@@ -61,10 +65,9 @@ pub fn run(
             }
         }
         if lines.is_finished() {
-            return End::ClosedByPeer;
-        }
-        if unreachable_since.is_some_and(|since: Instant| since.elapsed() > LAST_WORDS) {
-            return End::Reset;
+            // Whichever of reader and writer comes first is told of a reset, the other is not.
+            let reset = writer.has_ended();
+            return if reset { End::Reset } else { End::ClosedByPeer };
         }
         if let Err(error) = lines.fill(stream) {
             return End::from(error);

@@ -9,8 +9,9 @@ use std::sync::Arc;
 /// Which connection: they are counted from 0 and never used twice.
 pub type ClientId = u64;
 
-/// A frame of this many bytes is full: it bounds the size of one write.
-pub const FULL_FRAME: usize = 256 * 1024;
+/// A frame of this many bytes is full: it bounds the size of one write, and leaves an outbox room
+/// for several.
+pub const FULL_FRAME: usize = 64 * 1024;
 
 /// The last thing that everyone hears.
 pub const GOODBYE: &str = "* The server is stopping. Goodbye!\n";
@@ -92,11 +93,11 @@ impl Room {
                 self.members.insert(id, member);
             }
             Event::Leave(id) => {
-                if let Some(member) = self.members.get_mut(&id) {
-                    member.leaving = true;
-                }
                 if !self.has_frame() {
-                    self.let_leave();
+                    let left = self.members.remove(&id);
+                    self.n_lagging -= usize::from(left.is_some_and(|it| it.n_missed > 0));
+                } else if let Some(member) = self.members.get_mut(&id) {
+                    member.leaving = true;
                 }
             }
             Event::Close => self.close(),
@@ -119,20 +120,25 @@ impl Room {
         }
         self.frame.bytes.clear();
         self.frame.n_messages = 0;
-        self.let_leave();
+        self.members.retain(|_, member| !member.leaving);
+        self.count_lagging();
     }
 
-    /// Tells members how much they have missed, if their outbox has a place for that by now.
+    /// Tells members how much they have missed, if they have taken all that waited for them. Others
+    /// are told with the next frame that finds a place: a notice of its own would take that place.
     pub fn tell_missed(&mut self) {
         let nothing: Arc<[u8]> = [].into();
-        for member in self
-            .members
-            .values_mut()
-            .filter(|member| member.n_missed > 0)
-        {
-            member.send(&nothing, 0, 0);
+        for member in self.members.values_mut() {
+            if member.n_missed > 0 && member.outbox.is_empty() {
+                member.send(&nothing, 0, 0);
+            }
         }
         self.count_lagging();
+    }
+
+    /// How many clients have drops that nobody has taken, and how many messages they are.
+    pub fn remaining_drops(&self) -> (usize, u64) {
+        (self.drops.order.len(), self.drops.n_dropped.values().sum())
     }
 
     /// Takes the drops of up to `n_clients`: which client, and how many messages since the last
@@ -179,11 +185,6 @@ impl Room {
         self.members.clear();
         self.n_lagging = 0;
         self.closed = true;
-    }
-
-    fn let_leave(&mut self) {
-        self.members.retain(|_, member| !member.leaving);
-        self.count_lagging();
     }
 
     fn count_lagging(&mut self) {
@@ -344,6 +345,27 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_takes_no_place_from_what_is_said() {
+        let mut room = Room::default();
+        let slow = join(&mut room, 0, 8);
+        // Full by bytes, with places left.
+        while !room.has_lagging() {
+            say(&mut room, &"x".repeat(60_000));
+            room.flush();
+        }
+        for _ in 0..9 {
+            room.tell_missed();
+        }
+        assert!(
+            room.has_lagging(),
+            "it is told when it has taken what waits"
+        );
+        assert!(!heard(&slow).contains("missed"));
+        room.tell_missed();
+        assert_eq!(heard(&slow), "[missed 1]");
+    }
+
+    #[test]
     fn who_missed_messages_and_left_is_told_no_more_but_counted() {
         let mut room = Room::default();
         let slow = join(&mut room, 0, 1);
@@ -412,5 +434,18 @@ mod tests {
         }
         room.flush();
         assert!(!room.frame_is_full());
+    }
+
+    #[test]
+    fn several_full_frames_fit_an_outbox() {
+        let mut room = Room::default();
+        let _ada = join(&mut room, 0, 32);
+        for _ in 0..4 {
+            while !room.frame_is_full() {
+                say(&mut room, &"x".repeat(4096));
+            }
+            room.flush();
+        }
+        assert!(!room.has_drops());
     }
 }

@@ -86,8 +86,10 @@ pub fn run(
         }
         Err(end) => end,
     };
-    if matches!(end, End::NoName | End::TooManyTries | End::Foreign(_)) {
-        close_gently(stream);
+    match end {
+        End::NoName | End::TooManyTries | End::Foreign(_) => close_gently(stream),
+        End::Stopped => close_at_stop(stream),
+        _ => {}
     }
     end
 }
@@ -106,13 +108,19 @@ fn chat(
         // to an end when the room has let go of the outbox.
         let writer = match Writer::start(scope, id, stream, frames) {
             Ok(writer) => writer,
-            Err(error) => return End::Failed(error),
+            Err(error) => return no_thread(stream, error),
         };
         let Some(_presence) = Presence::enter(id, outbox, events) else {
             return End::Stopped;
         };
         reader::run(stream, lines, name, &writer, events, shared)
     })
+}
+
+fn no_thread(mut stream: &TcpStream, error: io::Error) -> End {
+    // Nobody is left to be told if this fails.
+    let _ = stream.write_all(b"* The room is full. Try again later.\n");
+    End::Failed(error)
 }
 
 /// Being in the room, until this is dropped.
@@ -144,7 +152,7 @@ fn take_name<'a>(
     lines: &mut Lines,
     shared: &'a Shared,
 ) -> Result<Name<'a>, End> {
-    let deadline = Instant::now().checked_add(shared.settings.name_timeout);
+    let deadline = Instant::now() + shared.settings.name_timeout;
     // A pacer of its own, so that the first message need not wait for the name's slot.
     let mut pacer = Pacer::new(shared.settings.line_interval);
     stream.write_all(WELCOME)?;
@@ -183,7 +191,7 @@ fn next_name(
     mut stream: &TcpStream,
     lines: &mut Lines,
     pacer: &mut Pacer,
-    deadline: Option<Instant>,
+    deadline: Instant,
     shared: &Shared,
 ) -> Result<String, End> {
     loop {
@@ -191,8 +199,12 @@ fn next_name(
             return Err(End::Foreign(protocol));
         }
         if let Some(line) = lines.next_line() {
-            reader::sleep(pacer.wait(Instant::now()), shared);
-            if line.first {
+            let wait = pacer.wait(Instant::now()).min(time_left(deadline));
+            if !reader::sleep(wait, shared) {
+                stream.write_all(GOODBYE.as_bytes())?;
+                return Err(End::Stopped);
+            }
+            if line.first && !time_left(deadline).is_zero() {
                 return Ok(line.text);
             }
             continue;
@@ -200,11 +212,10 @@ fn next_name(
         if lines.is_finished() {
             return Err(End::ClosedByPeer);
         }
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let read = match left {
-            Some(Duration::ZERO) => Err(io::ErrorKind::WouldBlock.into()),
+        let read = match time_left(deadline) {
+            Duration::ZERO => Err(io::ErrorKind::WouldBlock.into()),
             left => stream
-                .set_read_timeout(left)
+                .set_read_timeout(Some(left))
                 .and_then(|()| lines.fill(stream)),
         };
         if shared.stopping.load(Ordering::Relaxed) {
@@ -221,9 +232,17 @@ fn next_name(
     }
 }
 
-/// Ends the connection from our side, so that what was sent arrives before the end does. Not for
-/// the end of the server: a reader that was woken by shutting its side down opens no window any
-/// more, so a flooder would wait for one until its own system gives up, and needs the reset.
+/// Ends the connection of a session that was woken by shutting down its reading side. Such a
+/// connection opens no window any more, so a flooder has to be reset, or it waits for one until its
+/// own system gives up; but first it has time to take what was sent.
+fn close_at_stop(stream: &TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    if stream.peek(&mut [0]).is_ok_and(|n_bytes| n_bytes > 0) {
+        thread::sleep(LINGER);
+    }
+}
+
+/// Ends the connection from our side, so that what was sent arrives before the end does.
 fn close_gently(mut stream: &TcpStream) {
     let deadline = Instant::now() + LINGER;
     let mut discarded = [0; 1024];
@@ -238,6 +257,10 @@ fn close_gently(mut stream: &TcpStream) {
             Ok(_) => {}
         }
     }
+}
+
+fn time_left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 fn is_timeout(error: &io::Error) -> bool {

@@ -87,7 +87,7 @@ fn the_spam_bot_feels_backpressure() {
 }
 
 /// `Sent #33 in 4.152s` is 33 and 4.152.
-fn sent(line: &str) -> Option<(u32, f64)> {
+pub fn sent(line: &str) -> Option<(u32, f64)> {
     let (number, time) = log_text(line).strip_prefix("Sent #")?.split_once(" in ")?;
     Some((number.parse().ok()?, time.strip_suffix('s')?.parse().ok()?))
 }
@@ -200,6 +200,36 @@ fn a_bot_says_so_when_the_server_goes_or_does_not_want_it() {
             lines[0].contains("The server has closed the connection")
                 || lines[0].contains("The server says: The server is stopping."),
             "{lines:?}"
+        );
+    }
+}
+
+#[test]
+fn bots_that_are_started_together_all_get_in() {
+    let server = TestServer::start();
+    let bots: Vec<_> = (0..8).map(|_| Bot::start("spam", &server, &[])).collect();
+    for number in 5000..5008 {
+        server
+            .log
+            .wait_for(&format!("name set to \"SpamBot {number}\""));
+    }
+    drop(bots);
+}
+
+#[test]
+fn a_bot_that_finds_a_full_room_says_so() {
+    let server = TestServer::with(&["--max-clients", "1"]);
+    let _ada = Client::join(&server, "Ada");
+    for kind in ["spam", "slow"] {
+        let output = trio_chat()
+            .args([kind, &server.address.to_string()])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            error,
+            "trio-chat: The server says: The room is full. Try again later.\n"
         );
     }
 }

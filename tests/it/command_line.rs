@@ -1,7 +1,7 @@
 //! The command line: help, version, and one plain sentence for whatever is wrong.
 
-use crate::support::{Client, TestServer, trio_chat};
-use std::net::TcpListener;
+use crate::support::{Client, TestServer, trio_chat, until};
+use std::net::{TcpListener, TcpStream};
 
 /// Runs it to its end, and returns exit code, standard output and standard error.
 fn run(arguments: &[&str]) -> (i32, String, String) {
@@ -133,9 +133,7 @@ fn quiet_logs_no_joins_and_verbose_works_too() {
             .stderr(std::process::Stdio::piped()),
     );
     let log = crate::support::Output::of(quiet.child().stderr.take().unwrap());
-    while std::net::TcpStream::connect(&free).is_err() {
-        std::thread::yield_now();
-    }
+    until("a listener", || TcpStream::connect(&free).ok());
     quiet.signal(rustix::process::Signal::TERM);
     assert!(quiet.wait().success());
     assert_eq!(log.wait_for_end(), Vec::<String>::new());

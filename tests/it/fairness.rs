@@ -1,5 +1,6 @@
 //! Everyone has the same share, hears the same order, and is heard to the last line.
 
+use crate::bots::sent;
 use crate::support::{Client, Output, Process, TestServer, n_missed, trio_chat};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -205,11 +206,12 @@ fn s7_a_killed_spammer_falls_silent_within_a_second() {
             .stdout(Stdio::piped()),
     );
     let output = Output::of(spammer.child().stdout.take().unwrap());
-    // It has filled every buffer on the way: this line had to wait.
+    // It has filled every buffer on the way: a line had to wait.
     output.wait_until("a stall", |lines| {
         lines
             .iter()
-            .any(|line| !line.ends_with("in 0.000s") && line.contains("Sent #3"))
+            .filter_map(|line| sent(line))
+            .any(|(_, seconds)| seconds > 0.15)
     });
     spammer.child().kill().unwrap();
     let n_heard = witness.mark("now").len();
@@ -217,4 +219,24 @@ fn s7_a_killed_spammer_falls_silent_within_a_second() {
     server.log.wait_for("Connection #1: reset by peer");
     let since = witness.mark("silence").len();
     assert!(since <= 6, "{since} lines since it was killed");
+}
+
+#[test]
+fn s7_the_last_words_of_a_reset_connection_have_an_end() {
+    let server = TestServer::start();
+    let mut witness = Client::join(&server, "Witness");
+    let mut ghost = Client::join(&server, "Ghost");
+    witness.expect("Ghost> here");
+    // Eight minutes of talk, in fewer bytes than a flood.
+    ghost.send("a\n".repeat(2400));
+    ghost.hear_until("Ghost> a");
+    ghost.reset();
+    let start = Instant::now();
+    server.log.wait_for("Connection #1: reset by peer");
+    assert!(
+        start.elapsed() >= Duration::from_secs(20),
+        "a paste of a hundred lines is heard"
+    );
+    let n_heard = witness.mark("now").len();
+    assert!((100..=160).contains(&n_heard), "{n_heard} lines");
 }

@@ -1,6 +1,6 @@
 //! What the host and the room can carry, and what becomes of those who want more.
 
-use crate::support::{Client, TestServer, WATCHDOG, WELCOME};
+use crate::support::{Client, TestServer, WATCHDOG, WELCOME, until};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -39,20 +39,10 @@ fn l1_the_time_to_give_a_name_is_in_all_not_per_byte() {
     let mut trickling = Client::connect(&server);
     let mut witness = Client::join(&server, "Witness");
     // A byte for every message of the witness: five a second.
-    loop {
-        if trickling.stream.write_all(b"x").is_err() {
-            break;
-        }
+    until("the end", || {
         witness.mark("tick");
-        if server
-            .log
-            .lines()
-            .iter()
-            .any(|line| line.contains("no name in time"))
-        {
-            break;
-        }
-    }
+        trickling.stream.write_all(b"x").err()
+    });
     trickling.expect("* That took too long. Goodbye!");
 }
 
@@ -176,26 +166,26 @@ hello"
 
 /// Tries until the one who had it before is gone altogether.
 fn join_when_the_name_is_free(server: &TestServer, name: &str) -> Client {
-    loop {
+    until("the name", || {
         let mut client = Client::connect(server);
         client.give_name(name);
         client.say("in");
-        if client.next().is_some_and(|line| line.ends_with("> in")) {
-            return client;
-        }
-    }
+        let answer = client.next();
+        answer
+            .is_some_and(|line| line.ends_with("> in"))
+            .then_some(client)
+    })
 }
 
 /// Tries until the server has seen that others have gone.
 fn join_when_there_is_a_seat(server: &TestServer, name: &str) -> Client {
-    loop {
+    let mut client = until("a seat", || {
         let mut client = Client::silent(server);
-        if client.next().as_deref() == Some(WELCOME) {
-            client.give_name(name);
-            client.mark("in");
-            return client;
-        }
-    }
+        (client.next().as_deref() == Some(WELCOME)).then_some(client)
+    });
+    client.give_name(name);
+    client.mark("in");
+    client
 }
 
 #[test]
@@ -229,16 +219,9 @@ fn l5_connection_storms_leave_nothing_behind() {
     };
     // All who came are gone when as many threads and descriptors are left as before.
     let settle = |threads, descriptors| {
-        for _ in 0..100_000 {
-            if (count("task"), count("fd")) == (threads, descriptors) {
-                return;
-            }
-        }
-        panic!(
-            "{} threads and {} descriptors are left",
-            count("task"),
-            count("fd")
-        );
+        until("the threads and descriptors of before", || {
+            ((count("task"), count("fd")) == (threads, descriptors)).then_some(())
+        });
     };
     let before = (count("task"), count("fd"));
     storm(400);

@@ -2,6 +2,7 @@
 
 use crate::support::{Client, GOODBYE, TestServer, trio_chat};
 use rustix::process::Signal;
+use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,56 +10,79 @@ use std::time::{Duration, Instant};
 fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut server = TestServer::with(&["--rate", "20"]);
-        let readers: Vec<_> = (0..80)
-            .map(|n| Client::join(&server, &format!("Reader {n}")))
-            .collect();
-        let stuck: Vec<_> = (0..10)
-            .map(|n| Client::join(&server, &format!("Stuck {n}")))
-            .collect();
-        let spammers: Vec<_> = (0..10)
-            .map(|n| Client::join(&server, &format!("Spammer {n}")))
-            .collect();
-        let text = format!("{}\n", "x".repeat(2500));
-        let n_heard = thread::scope(|scope| {
-            for spammer in spammers {
-                let (mut from, mut to) = (spammer.stream.try_clone().unwrap(), spammer.stream);
-                scope.spawn(move || std::io::copy(&mut from, &mut std::io::sink()));
-                let text = &text;
-                scope.spawn(
-                    move || while std::io::Write::write_all(&mut to, text.as_bytes()).is_ok() {},
-                );
+        let join = |kind: &str, number: usize| Client::join(&server, &format!("{kind} {number}"));
+        let readers: Vec<_> = (0..80).map(|number| join("Reader", number)).collect();
+        let stuck: Vec<_> = (0..10).map(|number| join("Stuck", number)).collect();
+        let spammers: Vec<_> = (0..10).map(|number| join("Spammer", number)).collect();
+        let (took, heard) = thread::scope(|scope| {
+            for spammer in &spammers {
+                let mut stream = spammer.stream.try_clone().unwrap();
+                scope.spawn(move || {
+                    let lines = (0..).map(|number| format!("{number} {}\n", "x".repeat(2500)));
+                    lines
+                        .map_while(|line| stream.write_all(line.as_bytes()).ok())
+                        .count()
+                });
             }
+            // The spammers read too: also they are to hear the end.
             let heard: Vec<_> = readers
                 .into_iter()
-                .map(|mut reader| {
-                    scope.spawn(move || {
-                        reader.hear_all();
-                        reader.heard
-                    })
-                })
+                .chain(spammers)
+                .map(|mut client| scope.spawn(move || client.hear_all()))
                 .collect();
             server.log.wait_for("queue is full!");
             let start = Instant::now();
             server.process.signal(signal);
             assert_eq!(server.process.wait().code(), Some(0));
             let took = start.elapsed();
-            assert!(took < Duration::from_secs(3), "it took {took:?}");
             let heard: Vec<_> = heard
                 .into_iter()
                 .map(|heard| heard.join().unwrap())
                 .collect();
-            let common = &heard[79];
-            for heard in &heard {
-                assert_eq!(heard.last().map(String::as_str), Some(GOODBYE));
-                assert!(
-                    heard.ends_with(&common[common.len() - 50..]),
-                    "all heard the last lines"
-                );
-            }
-            common.len()
+            (took, heard)
         });
-        assert!(n_heard > 50);
+        assert!(took < Duration::from_secs(3), "it took {took:?}");
+        let tail = heard[79][heard[79].len() - 50..].to_vec();
+        assert_eq!(tail.last().map(String::as_str), Some(GOODBYE));
+        for (number, heard) in heard.iter().enumerate() {
+            assert!(
+                heard.ends_with(&tail),
+                "{number} did not hear the last lines"
+            );
+        }
         drop(stuck);
+    }
+}
+
+#[test]
+fn r1_what_was_said_before_the_signal_is_heard_before_the_goodbye() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut readers: Vec<_> = (0..10)
+        .map(|n| Client::join(&server, &format!("Reader {n}")))
+        .collect();
+    let mut sender = Client::join(&server, "Sender");
+    let n_lines = 5000;
+    sender.send(
+        (0..n_lines)
+            .map(|number| format!("{number}\n"))
+            .collect::<String>(),
+    );
+    // Half of it is out, and the rest somewhere on its way.
+    sender.hear_until(&format!("Sender> {}", n_lines / 2));
+    assert!(server.stop().success());
+    let numbers = |heard: &[String]| -> Vec<usize> {
+        let said = heard
+            .iter()
+            .filter_map(|line| line.strip_prefix("Sender> "));
+        said.filter_map(|text| text.parse().ok()).collect()
+    };
+    sender.hear_all();
+    let said = numbers(&sender.heard);
+    assert!(said.len() > n_lines / 2 && said == (0..said.len()).collect::<Vec<_>>());
+    for reader in &mut readers {
+        reader.hear_all();
+        assert_eq!(reader.heard.last().map(String::as_str), Some(GOODBYE));
+        assert_eq!(numbers(&reader.heard), said);
     }
 }
 

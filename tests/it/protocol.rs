@@ -1,6 +1,6 @@
 //! The protocol and the log, to the byte.
 
-use crate::support::{Client, GOODBYE, TestServer, WELCOME, log_text, trio_chat};
+use crate::support::{Client, GOODBYE, TestServer, WELCOME, log_text, trio_chat, until};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
@@ -84,7 +84,7 @@ fn who_gives_no_name_in_time_is_told_so_and_closed_however_busily_it_sends() {
     let mut silent = Client::connect(&server);
     let mut trickling = Client::connect(&server);
     // It goes on until the server ends it: bytes do not buy time.
-    while trickling.stream.write_all(b"x").is_ok() {}
+    until("the end", || trickling.stream.write_all(b"x").err());
     silent.expect("* That took too long. Goodbye!");
     assert_eq!(silent.next(), None);
     server
@@ -205,12 +205,10 @@ fn the_one_too_many_reads_a_polite_line_and_then_the_end() {
     bob.finish();
     server.log.wait_for("Connection #1: closed by peer");
     // The seat is given back a moment after the line is logged.
-    let mut eve = loop {
+    let mut eve = until("a seat", || {
         let mut eve = Client::silent(&server);
-        if eve.next().as_deref() == Some(WELCOME) {
-            break eve;
-        }
-    };
+        (eve.next().as_deref() == Some(WELCOME)).then_some(eve)
+    });
     eve.give_name("Eve");
     eve.mark("in");
 }
@@ -225,4 +223,15 @@ fn everyone_is_told_goodbye_when_the_server_stops() {
     assert_eq!(named.next(), None);
     unnamed.expect(GOODBYE);
     assert_eq!(unnamed.next(), None);
+}
+
+#[test]
+fn the_time_to_give_a_name_is_in_all_also_where_lines_are_slow() {
+    let server = TestServer::with(&["--name-timeout", "1", "--rate", "0.01"]);
+    let mut client = Client::connect(&server);
+    client.send("*\nAda\n");
+    client.expect("* A name has no \">\", and no \"*\" in front.");
+    client.expect("Enter your name:");
+    client.expect("* That took too long. Goodbye!");
+    assert_eq!(client.next(), None);
 }

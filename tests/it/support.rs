@@ -8,7 +8,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// No wait takes longer, however busy the machine is: what takes longer has failed.
 pub const WATCHDOG: Duration = Duration::from_mins(1);
@@ -42,7 +42,8 @@ impl Output {
         let output = Self::default();
         let Self(shared) = output.clone();
         thread::spawn(move || {
-            for line in BufReader::new(source).lines().map_while(Result::ok) {
+            for line in BufReader::new(source).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
                 shared.printed.lock().unwrap().lines.push(line);
                 shared.changed.notify_all();
             }
@@ -93,6 +94,18 @@ impl Output {
             .changed
             .wait_timeout_while(printed, WATCHDOG, |it| !enough(it));
         waited.unwrap().0.clone()
+    }
+}
+
+/// Tries until it works out, and gives up with the watchdog.
+pub fn until<T>(wanted: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(done) = attempt() {
+            return done;
+        }
+        assert!(start.elapsed() < WATCHDOG, "waited in vain for {wanted}");
+        thread::yield_now();
     }
 }
 
@@ -226,6 +239,7 @@ impl Drop for TestServer {
                 self.log.lines()
             );
         }
+        self.log.wait_for_end();
         let may_panic = self.may_panic;
         let panicked = |line: &String| line.contains("panicked") && !may_panic;
         let unexpected = |line: &String| panicked(line) || !has_log_shape(line);
