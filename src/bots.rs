@@ -49,8 +49,8 @@ fn join(
             log::info!("Connected");
         }
         let welcome = read_line(&stream)?;
-        if let Some(refusal) = welcome.strip_prefix("* ") {
-            return Err(io::Error::other(format!("The server says: {refusal}")));
+        if welcome.starts_with('*') {
+            return Err(refused(&welcome));
         }
         log::info!("Sending name");
         stream.write_all(format!("{name}\n").as_bytes())?;
@@ -62,18 +62,23 @@ fn join(
         }
         let refusal = read_line(&stream)?;
         let free = refusal
-            .split("Try \"")
-            .nth(1)
-            .and_then(|rest| rest.split('"').next());
-        let Some(free) = free else {
-            let refusal = refusal.trim_start_matches("* ");
-            return Err(io::Error::other(format!("The server says: {refusal}")));
-        };
-        free.clone_into(&mut name);
+            .rsplit_once("Try \"")
+            .and_then(|(_, rest)| rest.strip_suffix("\"."));
+        free.ok_or_else(|| refused(&refusal))?.clone_into(&mut name);
     }
     Err(io::Error::other(
         "Every name that was tried is taken; try another --name.",
     ))
+}
+
+/// What the server said, if it is one, fit for a terminal.
+fn refused(line: &str) -> io::Error {
+    let shown: String = line
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect();
+    let shown = shown.trim_start_matches("* ");
+    io::Error::other(format!("The server says: {shown}"))
 }
 
 /// Byte by byte, so that nothing behind the line is taken from the socket.

@@ -6,7 +6,7 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::{env, thread};
@@ -49,16 +49,17 @@ fn serve(options: &ServeOptions) -> Result<(), String> {
     let _log = logging::to_stderr(options.log_level)
         .map_err(|error| format!("Cannot start the log: {error}."))?;
     let (stop, stopped) = bounded(1);
+    let no_signals = |error| format!("Cannot catch signals: {error}.");
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(no_signals)?;
     // A second signal ends the process even if the first one's orderly end is stuck. The order
-    // matters: this has to look at the flag before the next line's action sets it.
+    // matters: a first one has to be caught above whenever it comes, and the flag has to be looked
+    // at before the next line's action sets it.
     let stopping = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_shutdown(signal, 0, Arc::clone(&stopping))
             .and_then(|_| flag::register(signal, Arc::clone(&stopping)))
-            .map_err(|error| format!("Cannot catch signals: {error}."))?;
+            .map_err(no_signals)?;
     }
-    let mut signals = Signals::new([SIGINT, SIGTERM])
-        .map_err(|error| format!("Cannot catch signals: {error}."))?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || signals.forever().try_for_each(|_| stop.send(())))
@@ -114,6 +115,15 @@ fn run_bot(
     for signal in [SIGINT, SIGTERM, SIGPIPE] {
         flag::register_conditional_shutdown(signal, 0, Arc::new(AtomicBool::new(true)))
             .map_err(|error| format!("Cannot catch signals: {error}."))?;
+    }
+    if let Some(duration) = options.duration {
+        thread::Builder::new()
+            .name("timer".to_owned())
+            .spawn(move || {
+                thread::sleep(duration);
+                process::exit(0);
+            })
+            .map_err(|error| format!("Cannot start a thread: {error}."))?;
     }
     bot(options)
 }

@@ -191,7 +191,9 @@ fn rest(arguments: Arguments) -> Result<Vec<String>, String> {
         .finish()
         .into_iter()
         .map(|word| match word.into_string() {
-            Ok(word) if word.starts_with('-') => Err(format!("there is no option {word} here")),
+            Ok(word) if word.starts_with('-') => Err(format!(
+                "there is no option {word} here, or it is given twice"
+            )),
             Ok(word) => Ok(word),
             Err(word) => Err(format!("{} is not an address", word.display())),
         })

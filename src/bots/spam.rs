@@ -5,7 +5,7 @@ use super::{connect, join, lost};
 use crate::options::BotOptions;
 use socket2::Socket;
 use std::io::{self, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::thread;
 use std::time::Instant;
 
@@ -17,51 +17,37 @@ const N_WORDS: usize = 500;
 /// after 4 MB.
 const SEND_BUFFER: usize = 4 * 1024;
 
-/// Runs until it is told to stop, or has sent or run for as long as the options say.
+/// Runs until it is told to stop, or has sent as often as the options say.
 ///
 /// # Errors
 /// One sentence that says what went wrong.
 pub fn run(options: &BotOptions) -> Result<(), String> {
-    let start = Instant::now();
     log::info!("Spam client connecting to {}", options.address);
+    send_fast(options).map_err(|error| lost(&error))
+}
+
+fn send_fast(options: &BotOptions) -> io::Result<()> {
     let message = format!("{}\n", WORD.repeat(N_WORDS).trim_end());
     let name = options.name.as_deref().unwrap_or(NAME);
-
     let prepare = |socket: &Socket| socket.set_send_buffer_size(SEND_BUFFER);
-    let sending = Instant::now();
+    let start = Instant::now();
     let stream = join(
         || connect(&options.address, prepare),
         name,
         message.as_bytes(),
-    )
-    .map_err(|error| lost(&error))?;
-    log::info!("Sent #0 in {:.3}s", sending.elapsed().as_secs_f64());
+    )?;
+    log::info!("Sent #0 in {:.3}s", start.elapsed().as_secs_f64());
     thread::scope(|scope| {
         let reader = scope.spawn(|| io::copy(&mut &stream, &mut io::sink()));
-        let mut n_sent = 1;
-        let is_over = |n_sent| {
-            options.count.is_some_and(|count| n_sent >= count)
-                || options
-                    .duration
-                    .is_some_and(|duration| start.elapsed() >= duration)
-        };
-        while !is_over(n_sent) {
-            send(&stream, message.as_bytes(), n_sent).map_err(|error| lost(&error))?;
-            n_sent += 1;
+        for number in 1..options.count.unwrap_or(u64::MAX) {
+            let start = Instant::now();
+            (&stream).write_all(message.as_bytes())?;
+            log::info!("Sent #{number} in {:.3}s", start.elapsed().as_secs_f64());
         }
         // What is sent is still on its way: it is heard only if we stay until the server has read
         // it and ends the connection.
-        stream
-            .shutdown(Shutdown::Write)
-            .map_err(|error| lost(&error))?;
+        stream.shutdown(Shutdown::Write)?;
         drop(reader.join());
         Ok(())
     })
-}
-
-fn send(mut stream: &TcpStream, message: &[u8], number: u64) -> io::Result<()> {
-    let start = Instant::now();
-    stream.write_all(message)?;
-    log::info!("Sent #{number} in {:.3}s", start.elapsed().as_secs_f64());
-    Ok(())
 }

@@ -1,10 +1,11 @@
 //! Who comes in: accepts connections on one address, gives each a seat and a session, or turns it
 //! away politely; and lives through whatever `accept` returns.
 
-use super::room::{Event, GOODBYE};
+use super::room::Event;
 use super::seats::{Refusal, Seats};
 use super::session::{self, Shared};
 use super::threads;
+use super::writer::GOODBYE;
 use crossbeam_channel::Sender;
 use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
@@ -139,13 +140,13 @@ struct Refused {
 
 /// The line is sent, and then the end of the stream, before the close that may reset it.
 fn turn_away(stream: Arc<TcpStream>, refusal: Refusal, reason: String) -> Refused {
-    let line = match refusal {
-        Refusal::Full => "* The room is full. Try again later.\n",
+    let line: &[u8] = match refusal {
+        Refusal::Full => b"* The room is full. Try again later.\n",
         Refusal::Closed => GOODBYE,
-        Refusal::TooManyFromAddress => "* Too many come from your address. Try again later.\n",
+        Refusal::TooManyFromAddress => b"* Too many come from your address. Try again later.\n",
     };
     // Who does not wait for the answer needs none.
-    let _ = (&*stream).write_all(line.as_bytes());
+    let _ = (&*stream).write_all(line);
     let _ = stream.shutdown(Shutdown::Write);
     Refused { stream, reason }
 }

@@ -58,13 +58,13 @@ impl Lines {
         }
     }
 
-    /// Reads once from `source`. To be called when [`next_line`](Self::next_line) has no more to
+    /// Reads once from `source`, and returns how many bytes came. To be called when [`next_line`](Self::next_line) has no more to
     /// give; until then the buffer may be too full for a read, and a read of nothing looks like
     /// the end.
     ///
     /// # Errors
     /// Those of `source`, except that an interrupted read is tried again.
-    pub fn fill(&mut self, mut source: impl Read) -> io::Result<()> {
+    pub fn fill(&mut self, mut source: impl Read) -> io::Result<usize> {
         let n_waiting = self.end + self.n_unfinished;
         self.buffer.copy_within(self.start..n_waiting, 0);
         let n_waiting = n_waiting - self.start;
@@ -81,7 +81,12 @@ impl Lines {
         self.end += stripped.n_text;
         self.n_unfinished = stripped.n_unfinished;
         self.at_end = n_read == 0 || stripped.leave;
-        Ok(())
+        Ok(n_read)
+    }
+
+    /// The end of a line has been read that has not been given yet.
+    pub fn has_line_end(&self) -> bool {
+        self.unread().iter().any(|byte| is_line_end(*byte))
     }
 
     /// What has been read and not been given yet.
@@ -99,9 +104,7 @@ impl Lines {
             self.after_carriage_return = false;
         }
         let waiting = &self.buffer[self.start..self.end];
-        let line_end = waiting
-            .iter()
-            .position(|byte| matches!(byte, b'\n' | b'\r'));
+        let line_end = waiting.iter().position(|byte| is_line_end(*byte));
         let line = match line_end {
             Some(n_bytes) => &waiting[..n_bytes],
             None if waiting.len() > MAX_LINE + LOOKAHEAD => waiting,
@@ -125,6 +128,10 @@ impl Lines {
     pub fn is_finished(&self) -> bool {
         self.at_end && self.start == self.end
     }
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
 }
 
 /// The longest beginning of `line` whose text fits [`MAX_LINE`], and how many bytes of the line
@@ -183,7 +190,7 @@ mod tests {
         while !lines.is_finished() {
             match lines.next_line() {
                 Some(line) => found.push(line),
-                None => lines.fill(&mut source).unwrap(),
+                None => drop(lines.fill(&mut source).unwrap()),
             }
         }
         found

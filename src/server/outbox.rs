@@ -3,7 +3,7 @@
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Most bytes that wait in one outbox: bounds memory, and how stale a slow client's room gets.
 pub const MAX_BYTES: usize = 512 * 1024;
@@ -39,28 +39,34 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct Outbox {
     deliveries: Sender<Delivery>,
-    n_bytes: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
 }
 
 /// The writer's end.
 #[derive(Debug)]
 pub struct Frames {
     deliveries: Receiver<Delivery>,
-    n_bytes: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    n_bytes: AtomicUsize,
+    n_missed_at_end: AtomicU64,
 }
 
 /// An empty queue for at most `n_frames` deliveries and [`MAX_BYTES`], whichever is first.
 pub fn outbox(n_frames: usize) -> (Outbox, Frames) {
     let (sender, receiver) = bounded(n_frames);
-    let n_bytes = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::new(Counts::default());
     (
         Outbox {
             deliveries: sender,
-            n_bytes: Arc::clone(&n_bytes),
+            counts: Arc::clone(&counts),
         },
         Frames {
             deliveries: receiver,
-            n_bytes,
+            counts,
         },
     )
 }
@@ -71,6 +77,14 @@ impl Outbox {
         self.deliveries.is_empty()
     }
 
+    /// Leaves word of what did not fit any more. To be called before this is dropped.
+    pub fn end(&self, n_missed: u64) {
+        // The drop that follows, which disconnects the channel, makes it visible.
+        self.counts
+            .n_missed_at_end
+            .store(n_missed, Ordering::Relaxed);
+    }
+
     /// Queues `delivery`, or refuses at once. Never blocks.
     ///
     /// # Errors
@@ -78,13 +92,14 @@ impl Outbox {
     pub fn try_send(&self, delivery: Delivery) -> Result<(), Refusal> {
         let n_bytes = delivery.bytes().len();
         // Only the room adds, so nothing can make this sum too small before the send.
-        if self.n_bytes.load(Ordering::Relaxed) + n_bytes > MAX_BYTES {
+        let waiting = &self.counts.n_bytes;
+        if waiting.load(Ordering::Relaxed) + n_bytes > MAX_BYTES {
             return Err(Refusal::Full);
         }
         // Added before the send: the writer may subtract as soon as it is sent.
-        self.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+        waiting.fetch_add(n_bytes, Ordering::Relaxed);
         self.deliveries.try_send(delivery).map_err(|refused| {
-            self.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+            waiting.fetch_sub(n_bytes, Ordering::Relaxed);
             match refused {
                 TrySendError::Full(_) => Refusal::Full,
                 TrySendError::Disconnected(_) => Refusal::Gone,
@@ -95,17 +110,18 @@ impl Outbox {
 
 impl Frames {
     /// Hands every delivery to `write`, in order, until the room has dropped its end and the queue
-    /// is drained. A delivery takes its place in the queue until it is written.
+    /// is drained. A delivery takes its place in the queue until it is written. Returns how many
+    /// messages did not fit after the last one.
     ///
     /// # Errors
     /// The first that `write` returns.
-    pub fn drain<E>(&self, mut write: impl FnMut(&Delivery) -> Result<(), E>) -> Result<(), E> {
+    pub fn drain<E>(&self, mut write: impl FnMut(&Delivery) -> Result<(), E>) -> Result<u64, E> {
         for delivery in &self.deliveries {
             write(&delivery)?;
-            self.n_bytes
-                .fetch_sub(delivery.bytes().len(), Ordering::Relaxed);
+            let n_bytes = delivery.bytes().len();
+            self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
         }
-        Ok(())
+        Ok(self.counts.n_missed_at_end.load(Ordering::Relaxed))
     }
 }
 
@@ -114,8 +130,8 @@ impl Frames {
     /// Takes what waits, without waiting for more.
     pub(super) fn try_next(&self) -> Option<Delivery> {
         let delivery = self.deliveries.try_recv().ok()?;
-        self.n_bytes
-            .fetch_sub(delivery.bytes().len(), Ordering::Relaxed);
+        let n_bytes = delivery.bytes().len();
+        self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
         Some(delivery)
     }
 
@@ -172,6 +188,15 @@ mod tests {
         });
         assert_eq!(stopped, Err(()));
         assert_eq!(outbox.try_send(delivery(MAX_BYTES)), Ok(()));
+    }
+
+    #[test]
+    fn the_end_says_what_did_not_fit() {
+        let (outbox, frames) = outbox(1);
+        assert_eq!(outbox.try_send(delivery(1)), Ok(()));
+        outbox.end(7);
+        drop(outbox);
+        assert_eq!(frames.drain(|_| Ok::<_, ()>(())), Ok(7));
     }
 
     #[test]

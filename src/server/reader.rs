@@ -11,6 +11,7 @@ use super::text;
 use super::threads;
 use super::writer::Writer;
 use crossbeam_channel::Sender;
+use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -26,6 +27,10 @@ const LAST_WORDS: Duration = Duration::from_secs(30);
 /// hearing.
 const FLOOD: usize = 16 * 1024;
 
+/// A read that gives fewer bytes than this, and no line end, is followed by this pause.
+const CRUMB: usize = 256;
+const CRUMB_PAUSE: Duration = Duration::from_millis(1);
+
 /// A long wait is slept in pieces, so that a stop need not wait for a slow pace.
 const MAX_SLEEP: Duration = Duration::from_millis(100);
 
@@ -40,6 +45,8 @@ pub fn run(
 ) -> End {
     let mut pacer = Pacer::new(shared.settings.line_interval);
     let mut unreachable_since: Option<Instant> = None;
+    // Something of the line has been said, so what follows is not its beginning.
+    let mut within_line = false;
     loop {
         while let Some(line) = lines.next_line() {
             if !sleep(pacer.wait(Instant::now()), shared) {
@@ -52,11 +59,17 @@ pub fn run(
                 }
             }
             let text = text::clean(&line.text);
-            let text = if line.first { text.trim_start() } else { &text };
+            within_line &= !line.first;
+            let text = if within_line {
+                &text
+            } else {
+                text.trim_start()
+            };
             let text = if line.last { text.trim_end() } else { text };
             if text.trim().is_empty() {
                 continue;
             }
+            within_line = true;
             #[cfg(debug_assertions)]
             threads::panic_if_told(text.as_bytes());
             let message = format!("{}> {text}\n", name.as_str());
@@ -69,13 +82,22 @@ pub fn run(
             let reset = writer.has_ended();
             return if reset { End::Reset } else { End::ClosedByPeer };
         }
-        if let Err(error) = lines.fill(stream) {
+        if let Err(error) = fill(stream, lines) {
             return End::from(error);
         }
         if shared.stopping.load(Ordering::Relaxed) {
             return End::Stopped;
         }
     }
+}
+
+/// Reads once. A client that sends a line in crumbs is read a thousand times a second at most.
+pub fn fill(stream: &TcpStream, lines: &mut Lines) -> io::Result<()> {
+    let n_read = lines.fill(stream)?;
+    if (1..CRUMB).contains(&n_read) && !lines.has_line_end() {
+        thread::sleep(CRUMB_PAUSE);
+    }
+    Ok(())
 }
 
 /// Sleeps for `wait`, and tells whether to go on after that.

@@ -13,9 +13,6 @@ pub type ClientId = u64;
 /// for several.
 pub const FULL_FRAME: usize = 64 * 1024;
 
-/// The last thing that everyone hears.
-pub const GOODBYE: &str = "* The server is stopping. Goodbye!\n";
-
 /// Everything that can happen in the room.
 #[derive(Debug)]
 pub enum Event {
@@ -30,7 +27,7 @@ pub enum Event {
     Message(String),
     /// A client says nothing more. It still hears what was said before.
     Leave(ClientId),
-    /// Everyone is told goodbye, and nobody hears anything after that.
+    /// Nobody hears anything after this.
     Close,
 }
 
@@ -178,10 +175,6 @@ impl Room {
 
     fn close(&mut self) {
         self.flush();
-        let goodbye: Arc<[u8]> = GOODBYE.as_bytes().into();
-        for member in self.members.values_mut() {
-            member.send(&goodbye, 0, 0);
-        }
         self.members.clear();
         self.n_lagging = 0;
         self.closed = true;
@@ -215,6 +208,12 @@ impl Member {
                 0
             }
         }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.outbox.end(self.n_missed);
     }
 }
 
@@ -366,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn who_missed_messages_and_left_is_told_no_more_but_counted() {
+    fn who_missed_messages_and_left_is_counted_and_told_at_the_end() {
         let mut room = Room::default();
         let slow = join(&mut room, 0, 1);
         for _ in 0..3 {
@@ -376,7 +375,7 @@ mod tests {
         room.hear(Event::Leave(0));
         assert!(!room.has_lagging());
         assert_eq!(room.take_drops(9), [(0, 2)]);
-        drop(slow);
+        assert_eq!(slow.drain(|_| Ok::<_, ()>(())), Ok(2));
     }
 
     #[test]
@@ -413,12 +412,12 @@ mod tests {
     }
 
     #[test]
-    fn closing_says_goodbye_after_the_last_message_and_ends_every_outbox() {
+    fn closing_ends_every_outbox_after_the_last_message() {
         let mut room = Room::default();
         let ada = join(&mut room, 0, 4);
         say(&mut room, "last words");
         room.hear(Event::Close);
-        assert_eq!(heard(&ada), format!("last words\n{GOODBYE}"));
+        assert_eq!(heard(&ada), "last words\n");
         assert!(ada.has_ended());
         say(&mut room, "too late");
         let bob = join(&mut room, 1, 4);

@@ -3,14 +3,14 @@
 //! so it happens on every path.
 
 use super::foreign;
-use super::lines::Lines;
-use super::names::{Name, Names};
+use super::lines::{Line, Lines};
+use super::names::{Name, Names, Refusal};
 use super::outbox::{Outbox, outbox};
 use super::pacer::Pacer;
 use super::reader;
-use super::room::{ClientId, Event, GOODBYE};
+use super::room::{ClientId, Event};
 use super::seats::Seat;
-use super::writer::Writer;
+use super::writer::{GOODBYE, Writer};
 use crossbeam_channel::Sender;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -23,8 +23,10 @@ const WELCOME: &[u8] = b"Welcome to Trio Chat! Enter your name:\n";
 const NAME_TRIES: usize = 5;
 
 /// How long a client that is closed may still send before its connection is cut. Closing a
-/// connection with unread bytes resets it, and a reset can overtake the last line.
+/// connection with unread bytes resets it, and a reset can overtake the last line. Who sends more
+/// than this many bytes meanwhile does not wait for our last line.
 const LINGER: Duration = Duration::from_millis(250);
+const LINGER_BYTES: usize = 64 * 1024;
 
 /// What is the same for all sessions.
 #[derive(Debug)]
@@ -106,7 +108,7 @@ fn chat(
         let (outbox, frames) = outbox(shared.settings.queue);
         // The writer is declared before the presence, and so dropped after it: it can only drain
         // to an end when the room has let go of the outbox.
-        let writer = match Writer::start(scope, id, stream, frames) {
+        let writer = match Writer::start(scope, id, stream, frames, &shared.stopping) {
             Ok(writer) => writer,
             Err(error) => return no_thread(stream, error),
         };
@@ -161,10 +163,15 @@ fn take_name<'a>(
             Err(_) if seat.is_lost() => return Err(push_out(stream)),
             given => given?,
         };
-        if let Some(protocol) = foreign::protocol_of_line(&given) {
+        if let Some(protocol) = foreign::protocol_of_line(&given.text) {
             return Err(End::Foreign(protocol));
         }
-        match shared.names.claim(&given) {
+        let claimed = if given.last {
+            shared.names.claim(&given.text)
+        } else {
+            Err(Refusal::TooLong)
+        };
+        match claimed {
             Ok(_) if !seat.keep() => return Err(push_out(stream)),
             Ok(name) => {
                 stream.set_read_timeout(None)?;
@@ -193,7 +200,7 @@ fn next_name(
     pacer: &mut Pacer,
     deadline: Instant,
     shared: &Shared,
-) -> Result<String, End> {
+) -> Result<Line, End> {
     loop {
         if let Some(protocol) = foreign::protocol_of_bytes(lines.unread()) {
             return Err(End::Foreign(protocol));
@@ -201,11 +208,11 @@ fn next_name(
         if let Some(line) = lines.next_line() {
             let wait = pacer.wait(Instant::now()).min(time_left(deadline));
             if !reader::sleep(wait, shared) {
-                stream.write_all(GOODBYE.as_bytes())?;
+                stream.write_all(GOODBYE)?;
                 return Err(End::Stopped);
             }
             if line.first && !time_left(deadline).is_zero() {
-                return Ok(line.text);
+                return Ok(line);
             }
             continue;
         }
@@ -216,10 +223,10 @@ fn next_name(
             Duration::ZERO => Err(io::ErrorKind::WouldBlock.into()),
             left => stream
                 .set_read_timeout(Some(left))
-                .and_then(|()| lines.fill(stream)),
+                .and_then(|()| reader::fill(stream, lines)),
         };
         if shared.stopping.load(Ordering::Relaxed) {
-            stream.write_all(GOODBYE.as_bytes())?;
+            stream.write_all(GOODBYE)?;
             return Err(End::Stopped);
         }
         match read {
@@ -246,16 +253,14 @@ fn close_at_stop(stream: &TcpStream) {
 fn close_gently(mut stream: &TcpStream) {
     let deadline = Instant::now() + LINGER;
     let mut discarded = [0; 1024];
+    let mut n_left = LINGER_BYTES / discarded.len();
     let _ = stream.shutdown(Shutdown::Write);
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
-            return;
-        }
-        match stream.read(&mut discarded) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
+    while n_left > 0
+        && !time_left(deadline).is_zero()
+        && stream.set_read_timeout(Some(time_left(deadline))).is_ok()
+        && stream.read(&mut discarded).is_ok_and(|n_bytes| n_bytes > 0)
+    {
+        n_left -= 1;
     }
 }
 

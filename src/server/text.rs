@@ -21,6 +21,8 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     for character in text.chars() {
         match fate(character) {
             Fate::Keep => n_marks = 0,
+            // Between two marks it changes nothing: both stand on the same letter.
+            Fate::KeepInvisible => {}
             Fate::Mark => n_marks += 1,
             Fate::Space => {
                 n_marks = 0;
@@ -38,6 +40,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 enum Fate {
     Keep,
+    KeepInvisible,
     Mark,
     Space,
     Remove,
@@ -47,7 +50,7 @@ fn fate(character: char) -> Fate {
     match character.general_category() {
         GeneralCategory::Control if character == '\t' => Fate::Space,
         GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator => Fate::Space,
-        GeneralCategory::Format if is_needed_in_writing(character) => Fate::Keep,
+        GeneralCategory::Format if is_needed_in_writing(character) => Fate::KeepInvisible,
         GeneralCategory::Control | GeneralCategory::Format => Fate::Remove,
         GeneralCategory::Unassigned if is_never_text(character) => Fate::Remove,
         GeneralCategory::NonspacingMark
@@ -143,6 +146,8 @@ mod tests {
         assert_eq!(clean(&stack), format!("a{}b\u{301}", "\u{301}".repeat(8)));
         let hidden = format!("a{}", "\u{301}\u{200b}".repeat(100));
         assert_eq!(clean(&hidden), format!("a{}", "\u{301}".repeat(8)));
+        let joined = format!("a{}", "\u{301}\u{200d}".repeat(100));
+        assert_eq!(clean(&joined).matches('\u{301}').count(), 8);
     }
 
     proptest! {

@@ -7,11 +7,15 @@ use super::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
 /// How long a client that says nothing more may take to read what waits for it.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// The last thing that everyone hears when the server stops.
+pub const GOODBYE: &[u8] = b"* The server is stopping. Goodbye!\n";
 
 /// A running writer thread, as its session sees it. Dropping it waits until everything is written,
 /// or for 10 s, and then cuts the connection; the room has to have dropped the outbox before.
@@ -31,6 +35,7 @@ impl<'a> Writer<'a> {
         id: ClientId,
         stream: &'a TcpStream,
         frames: Frames,
+        stopping: &'a AtomicBool,
     ) -> io::Result<Self>
     where
         'a: 'scope,
@@ -39,7 +44,7 @@ impl<'a> Writer<'a> {
         threads::spawn(scope, format!("writer-{id}"), move || {
             let _end: Sender<()> = end;
             let _cut = CutOnPanic(stream);
-            if let Err(error) = write(stream, &frames) {
+            if let Err(error) = write(stream, &frames, stopping) {
                 log::debug!("Connection #{id}: not everything could be sent: {error}");
             }
         })?;
@@ -74,15 +79,24 @@ impl Drop for CutOnPanic<'_> {
     }
 }
 
-fn write(mut stream: &TcpStream, frames: &Frames) -> io::Result<()> {
-    frames.drain(|delivery| {
-        match delivery.n_missed {
-            0 => {}
-            1 => stream.write_all(b"* You missed 1 message.\n")?,
-            n_missed => writeln!(stream, "* You missed {n_missed} messages.")?,
-        }
+fn write(mut stream: &TcpStream, frames: &Frames, stopping: &AtomicBool) -> io::Result<()> {
+    let n_missed_at_end = frames.drain(|delivery| {
+        tell_missed(stream, delivery.n_missed)?;
         #[cfg(debug_assertions)]
         threads::panic_if_told(delivery.bytes());
         stream.write_all(delivery.bytes())
-    })
+    })?;
+    tell_missed(stream, n_missed_at_end)?;
+    if stopping.load(Ordering::Relaxed) {
+        stream.write_all(GOODBYE)?;
+    }
+    Ok(())
+}
+
+fn tell_missed(mut stream: &TcpStream, n_missed: u64) -> io::Result<()> {
+    match n_missed {
+        0 => Ok(()),
+        1 => stream.write_all(b"* You missed 1 message.\n"),
+        _ => stream.write_all(format!("* You missed {n_missed} messages.\n").as_bytes()),
+    }
 }

@@ -12,6 +12,7 @@
 mod bots;
 mod bytes;
 mod command_line;
+mod control;
 mod fairness;
 mod limits;
 mod log;
@@ -20,4 +21,5 @@ mod protocol;
 mod real_clients;
 mod scripts;
 mod slow_clients;
+mod soak;
 mod support;
