@@ -25,7 +25,7 @@ fail() {
 }
 
 only=
-against=soak
+others=control
 while (($# > 0)); do
     case "$1" in
     -h | --help)
@@ -39,7 +39,7 @@ while (($# > 0)); do
         ;;
     --against)
         [[ "${2:-}" == ncat ]] || fail "--against needs ncat"
-        against=control
+        others=soak
         shift 2
         ;;
     *) fail "there is no option $1" ;;
@@ -47,9 +47,9 @@ while (($# > 0)); do
 done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-filter=(--ignored --nocapture --test-threads 1 "$against::$only")
+filter=(--ignored --nocapture --test-threads 1 --skip "$others::" "::$only")
 not_run=
-if [[ "$against" == soak ]] && { ((EUID != 0)) || ! command -v ip >/dev/null; }; then
+if [[ "$others" == control ]] && { ((EUID != 0)) || ! command -v ip >/dev/null; }; then
     filter+=(--skip l4_ --skip r6_)
     not_run="L4 and R6 were not run: they need root and iproute2."
 fi

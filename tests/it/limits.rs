@@ -291,7 +291,7 @@ fn r5_only_the_log_knows_the_wall_clock() {
 #[test]
 fn b5_of_two_who_ask_for_one_name_at_the_same_moment_one_wins() {
     let server = TestServer::with(&["--rate", "0"]);
-    for round in 0..200 {
+    for round in 0..1000 {
         let mut twins = [Client::connect(&server), Client::connect(&server)];
         twins[0].send(format!("Twin {round}\nme\n"));
         twins[1].send(format!("tWіn {round}\nme\n"));
