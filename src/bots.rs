@@ -1,9 +1,11 @@
 //! Clients that misbehave on purpose, to show backpressure from both ends. What they have in
 //! common is here: how they connect, and how they get a name.
 
+pub mod crowd;
 pub mod slow;
 pub mod spam;
 
+use crate::server::text;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -73,10 +75,7 @@ fn join(
 
 /// What the server said, if it is one, fit for a terminal.
 fn refused(line: &str) -> io::Error {
-    let shown: String = line
-        .chars()
-        .filter(|character| !character.is_control())
-        .collect();
+    let shown = text::clean(line);
     let shown = shown.trim_start_matches("* ");
     io::Error::other(format!("The server says: {shown}"))
 }

@@ -10,7 +10,7 @@ use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::{env, thread};
-use trio_chat::bots::{slow, spam};
+use trio_chat::bots::{crowd, slow, spam};
 use trio_chat::logging;
 use trio_chat::options::{self, BotOptions, Command, HELP, ServeOptions};
 use trio_chat::server::{Config, Server};
@@ -42,6 +42,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Serve(options) => serve(&options),
         Command::Spam(options) => run_bot(&options, spam::run),
         Command::Slow(options) => run_bot(&options, slow::run),
+        Command::Crowd(options) => crowd::run(&options),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line becomes plain structs, or one sentence that says what is wrong with it; and
 //! the help text. Nothing is opened, looked up or started here.
 
+use crate::bots::crowd::Dialect;
 use pico_args::Arguments;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,6 +27,7 @@ Usage:
   trio-chat [serve] [ADDR]...   run the room (default 127.0.0.1:1234)
   trio-chat spam [ADDR]         a bot that talks as fast as it can
   trio-chat slow [ADDR]         a bot that reads too slowly
+  trio-chat crowd [ADDR]        many clients at once, to measure a server with
 
 ADDR is HOST:PORT, or just a port of 127.0.0.1. Port 0 picks a free one.
 To let other machines join: trio-chat 0.0.0.0:1234
@@ -42,6 +44,16 @@ Options of the bots:
   --name NAME             another name
   --count N               stop after N messages sent, or N reads
   --seconds N             stop after N seconds
+
+Options of the crowd:
+  --clients N             how many join [100]
+  --talkers N             how many of them talk [all]
+  --rate N                messages per second and talker [5]
+  --size N                bytes of a message [64]
+  --seconds N             how long they talk [5]
+  --pid PID               the server's process: tell what it needs
+  --protocol NAME         what the server speaks: line, raw or irc [line]
+  --json                  print one line for scripts
 
   -h, --help              print this
   -V, --version           print the version
@@ -62,6 +74,8 @@ pub enum Command {
     Spam(BotOptions),
     /// Run the slow bot.
     Slow(BotOptions),
+    /// Run the crowd.
+    Crowd(CrowdOptions),
 }
 
 /// Options of the server.
@@ -94,6 +108,29 @@ pub struct BotOptions {
     pub duration: Option<Duration>,
 }
 
+/// Options of the crowd.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CrowdOptions {
+    /// Where the server is, as HOST:PORT.
+    pub address: String,
+    /// How many join; at least 1.
+    pub n_clients: usize,
+    /// How many of them talk; at least 1.
+    pub n_talkers: usize,
+    /// Messages per second and talker.
+    pub rate: f64,
+    /// Bytes of a message; a stamp has to fit.
+    pub size: usize,
+    /// How long they talk.
+    pub seconds: f64,
+    /// The server's process, if it is on this host.
+    pub pid: Option<u32>,
+    /// What the server speaks.
+    pub dialect: Dialect,
+    /// Print one line for scripts.
+    pub json: bool,
+}
+
 /// Reads the arguments that follow the program's name.
 ///
 /// # Errors
@@ -108,7 +145,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, String> {
     }
     // The first word is a command or already an address, and options may stand before it.
     let command = match arguments.clone().subcommand() {
-        Ok(Some(word)) if matches!(word.as_str(), "serve" | "spam" | "slow") => {
+        Ok(Some(word)) if matches!(word.as_str(), "serve" | "spam" | "slow" | "crowd") => {
             arguments.subcommand().map_err(|error| error.to_string())?
         }
         _ => None,
@@ -116,6 +153,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Command, String> {
     match command.as_deref() {
         Some("spam") => bot(arguments).map(Command::Spam),
         Some("slow") => bot(arguments).map(Command::Slow),
+        Some("crowd") => crowd(arguments).map(Command::Crowd),
         _ => serve(arguments).map(Command::Serve),
     }
 }
@@ -150,22 +188,59 @@ fn serve(mut arguments: Arguments) -> Result<ServeOptions, String> {
     })
 }
 
+fn crowd(mut arguments: Arguments) -> Result<CrowdOptions, String> {
+    let n_clients =
+        value(&mut arguments, "--clients", |text| whole(text, usize::MAX))?.unwrap_or(100);
+    let n_talkers = value(&mut arguments, "--talkers", |text| whole(text, usize::MAX))?;
+    let line_interval = value(&mut arguments, "--rate", line_interval)?;
+    let size = value(&mut arguments, "--size", |text| whole(text, 4096))?;
+    let seconds = value(&mut arguments, "--seconds", seconds)?;
+    let pid = value(&mut arguments, "--pid", |text| {
+        whole(text, u32::MAX as usize)
+    })?;
+    let dialect = value(&mut arguments, "--protocol", |text| match text {
+        "line" => Ok(Dialect::Line),
+        "raw" => Ok(Dialect::Raw),
+        "irc" => Ok(Dialect::Irc),
+        _ => Err("that is none of line, raw and irc".to_owned()),
+    })?;
+    let json = arguments.contains("--json");
+    let line_interval = line_interval.unwrap_or(Duration::from_millis(200));
+    if line_interval.is_zero() {
+        return Err("--rate 0: a crowd that talks without a pace measures nothing".to_owned());
+    }
+    Ok(CrowdOptions {
+        address: one_address(arguments)?,
+        n_clients,
+        n_talkers: n_talkers.unwrap_or(n_clients).min(n_clients),
+        rate: 1.0 / line_interval.as_secs_f64(),
+        size: size.unwrap_or(64),
+        seconds: seconds.map_or(5.0, |duration| duration.as_secs_f64()),
+        pid: pid.and_then(|pid| u32::try_from(pid).ok()),
+        dialect: dialect.unwrap_or(Dialect::Line),
+        json,
+    })
+}
+
 fn bot(mut arguments: Arguments) -> Result<BotOptions, String> {
     let name = value(&mut arguments, "--name", |text| Ok(text.to_owned()))?;
     let count = value(&mut arguments, "--count", |text| whole(text, usize::MAX))?;
     let duration = value(&mut arguments, "--seconds", seconds)?;
-    let words = rest(arguments)?;
-    let word = match words.as_slice() {
-        [] => DEFAULT_PORT.to_string(),
-        [word] => word.clone(),
-        [_, second, ..] => return Err(format!("a bot joins one server, so what is \"{second}\"?")),
-    };
     Ok(BotOptions {
-        address: address(&word)?,
+        address: one_address(arguments)?,
         name,
         count: count.map(|count| count as u64),
         duration,
     })
+}
+
+/// The one address that is left when all options are taken, or the usual one.
+fn one_address(arguments: Arguments) -> Result<String, String> {
+    match rest(arguments)?.as_slice() {
+        [] => address(&DEFAULT_PORT.to_string()),
+        [word] => address(word),
+        [_, second, ..] => Err(format!("a bot joins one server, so what is \"{second}\"?")),
+    }
 }
 
 /// The value of an option, if it is given.

@@ -15,7 +15,7 @@ mod room;
 mod seats;
 mod session;
 mod telnet;
-mod text;
+pub(crate) mod text;
 mod threads;
 mod writer;
 

@@ -5,7 +5,7 @@ use super::room::Event;
 use super::seats::{Refusal, Seats};
 use super::session::{self, Shared};
 use super::threads;
-use super::writer::GOODBYE;
+use super::writer::{GOODBYE, SEND_BUFFER};
 use crossbeam_channel::Sender;
 use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
@@ -16,9 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
-
-/// Small, so that the outbox, not the kernel, decides what a slow client gets.
-const SEND_BUFFER: usize = 32 * 1024;
 
 /// A peer that has vanished is found after this, and three probes, while there is nothing to send
 /// to it; else when the kernel gives up sending, after about a quarter of an hour. A shorter limit
@@ -68,6 +65,7 @@ impl<'scope> Acceptor<'scope> {
                 Ok((stream, peer)) => {
                     pause = MIN_PAUSE;
                     let Err(refused) = self.admit(scope, stream, peer.ip().to_canonical()) else {
+                        doorstep.clear();
                         continue;
                     };
                     if let Some(n_refused) = refusals.count(Instant::now()) {
@@ -122,6 +120,7 @@ impl<'scope> Acceptor<'scope> {
             let end = session::run(id, &stream, &seat, &events, shared);
             log::info!("Connection #{id}: {end}");
         })
+        .map(drop)
         .map_err(|error| {
             turn_away(
                 stream,

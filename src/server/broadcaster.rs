@@ -38,14 +38,14 @@ pub fn run(inbox: &Receiver<Event>) {
         match event {
             Ok(event) => {
                 room.hear(event);
+                if room.has_frame() {
+                    // Events wait in the inbox meanwhile, instead of waking this thread one by one.
+                    thread::sleep(due.frame.saturating_duration_since(Instant::now()));
+                }
                 while !room.frame_is_full()
                     && let Ok(event) = inbox.try_recv()
                 {
                     room.hear(event);
-                }
-                if room.frame_is_full() {
-                    // Who fills frames faster than they may go is slowed down by the inbox.
-                    thread::sleep(due.frame.saturating_duration_since(Instant::now()));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}

@@ -13,9 +13,12 @@ pub fn protocol_of_bytes(bytes: &[u8]) -> Option<&'static str> {
 /// The protocol that somebody speaks whose first line this is, if it is a foreign one.
 pub fn protocol_of_line(line: &str) -> Option<&'static str> {
     let last_word = line.trim_end().rsplit(' ').next().unwrap_or_default();
+    let is_request = ["GET /", "HEAD /", "POST /", "PUT /"]
+        .iter()
+        .any(|it| line.starts_with(it));
     if line.starts_with("SSH-") {
         Some("SSH")
-    } else if last_word.len() < line.len() && last_word.starts_with("HTTP/") {
+    } else if is_request || (last_word.len() < line.len() && last_word.starts_with("HTTP/")) {
         Some("HTTP")
     } else {
         None
@@ -33,6 +36,7 @@ mod tests {
             ("POST /login?a=b HTTP/1.0\r", "HTTP"),
             ("OPTIONS * HTTP/1.1", "HTTP"),
             ("PRI * HTTP/2.0", "HTTP"),
+            ("GET /", "HTTP"),
             ("CONNECT example.org:443 HTTP/1.1", "HTTP"),
             ("SSH-2.0-OpenSSH_9.2p1", "SSH"),
             ("SSH-1.99-x", "SSH"),

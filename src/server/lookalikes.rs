@@ -2,54 +2,116 @@
 //! normalisation, by characters that draw nothing, and by letters of other scripts that are drawn
 //! alike (Unicode TS 39).
 //!
-//! Among ASCII characters only case is folded, though TS 39 has `0` and `O`, `1`, `I` and `l`, `rn`
-//! and `m` for alike too: a terminal's font keeps them apart, and folding them would make one of
-//! "Al" and "AI", of "Ali" and "All", of "emily" and "ernily", which people really are called.
+//! Within one script letters stay apart, though TS 39 has `0` and `O`, `I` and `l`, `rn` and `m`, and
+//! pairs of Thai or Hebrew letters for alike too: who reads a script tells its letters apart, and
+//! folding them would make one of "Al" and "AI", of "emily" and "ernily", of "แดง" and "แตง", which
+//! people really are called.
 
-use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization;
-use unicode_security::skeleton;
+use unicode_script::{Script, UnicodeScript};
+use unicode_security::{GeneralSecurityProfile, skeleton};
+use unicode_width::UnicodeWidthChar;
 
 /// What TS 39 has for everything that is drawn as a plain stroke.
 const STROKE: char = 'l';
 
-/// Keys of `name`: two names look the same if they have one in common. A name in ASCII has one, any
-/// other at most three.
-pub fn keys(name: &str) -> BTreeSet<String> {
-    let normal: String = name.nfkc().collect();
-    [
-        // For those that differ by case: capital and small letters can have different doubles.
-        drawn(&fold_case(&normal), STROKE),
-        // For capital letters that have doubles where the small ones have none.
-        fold_case(&drawn(&normal, STROKE)),
-        // A stroke of another script passes for an l, and for a capital I.
-        fold_case(&drawn(&normal, 'I')),
-    ]
-    .into()
+/// What a name holds against others that look the same.
+#[derive(Debug)]
+pub struct Keys {
+    /// Taken by this name.
+    pub held: Vec<String>,
+    /// None of these may be taken by another.
+    pub clashing: Vec<String>,
 }
 
-/// `name` as it is drawn: each character outside of ASCII is replaced by what it looks like, and
-/// gone if it draws nothing. `stroke` stands for a foreign plain stroke.
-pub fn drawn(name: &str, stroke: char) -> String {
-    let mut drawn = String::with_capacity(name.len());
-    for character in name.nfkc() {
-        if character.is_ascii() {
+impl Keys {
+    /// The keys of `name`.
+    pub fn of(name: &str) -> Self {
+        let normal: String = name.nfkc().collect();
+        let mut held = vec![
+            // For those that differ by case: capital and small letters can have different doubles.
+            single_spaced(&drawn(&fold_case(&normal))),
+            // For capital letters that have doubles where the small ones have none.
+            single_spaced(&fold_case(&drawn(&normal))),
+        ];
+        held.dedup();
+        let mut clashing = held.clone();
+        // A stroke of another script passes for each of ours: for l, I, 1 and |. So a name with one
+        // clashes with all that have strokes there, while those without are different people.
+        let strokes = held
+            .last()
+            .map_or_else(String::new, |key| key.replace(['i', '1', '|'], "l"));
+        let (plain, foreign) = (format!("plain {strokes}"), format!("foreign {strokes}"));
+        clashing.push(foreign.clone());
+        if normal.chars().any(is_foreign_stroke) {
+            clashing.push(plain);
+            held.push(foreign);
+        } else {
+            held.push(plain);
+        }
+        Self { held, clashing }
+    }
+}
+
+/// `name` could be taken for what the server says, or for a name and a message.
+pub fn seems_to_be_the_servers(name: &str) -> bool {
+    let normal: String = name.nfkc().collect();
+    let drawn = drawn(&normal);
+    let stray = |character: char| character.is_whitespace() || character.width() == Some(0);
+    drawn.trim_start_matches(stray).starts_with('*') || drawn.contains('>')
+}
+
+/// `normal` as it is drawn: characters are replaced by what they look like in another script. The
+/// letters of a name that is plainly of its own script, since some of them look like no others, stay
+/// what they are.
+fn drawn(normal: &str) -> String {
+    let is_letter = |character: &char| character.is_alphabetic() && !character.is_ascii();
+    let mut scripts: Vec<Script> = normal
+        .chars()
+        .filter(|character| character.is_alphabetic() && !is_blank(*character))
+        .map(|character| character.script())
+        .collect();
+    scripts.dedup();
+    let plain = scripts.len() <= 1 && normal.chars().filter(is_letter).any(is_at_home);
+    let mut drawn = String::with_capacity(normal.len());
+    for character in normal.chars() {
+        if is_at_home(character) || (plain && is_letter(&character) && !is_blank(character)) {
             drawn.push(character);
         } else {
-            let alike: String = skeleton(character.encode_utf8(&mut [0; 4])).collect();
-            drawn += &alike.replace(STROKE, stroke.encode_utf8(&mut [0; 4]));
+            drawn.extend(skeleton(character.encode_utf8(&mut [0; 4])));
         }
     }
     drawn
 }
 
-/// `character` leaves no trace on a terminal, though it counts as a letter or a symbol: Hangul
-/// fillers, the blank Braille pattern, the null notehead.
-pub fn draws_nothing(character: char) -> bool {
-    matches!(character, '\u{2800}' | '\u{1d159}')
-        || skeleton(character.encode_utf8(&mut [0; 4]))
-            .next()
-            .is_none()
+/// `character` is itself, and not the double of a letter of another script: it is ASCII, or an
+/// ordinary letter (and no phonetic sign, say) that only looks like others of its own script.
+fn is_at_home(character: char) -> bool {
+    let own = character.script();
+    let foreign = |other: char| other.script() != Script::Inherited && other.script() != own;
+    character.is_ascii()
+        || (character.identifier_allowed()
+            && !is_blank(character)
+            && !skeleton(character.encode_utf8(&mut [0; 4])).any(foreign))
+}
+
+/// `character` draws nothing.
+fn is_blank(character: char) -> bool {
+    skeleton(character.encode_utf8(&mut [0; 4]))
+        .next()
+        .is_none()
+}
+
+fn is_foreign_stroke(character: char) -> bool {
+    !character.is_ascii() && drawn(character.encode_utf8(&mut [0; 4])).contains(STROKE)
+}
+
+/// Blanks of every kind look the same, and so do one and several, and none at the ends.
+fn single_spaced(text: &str) -> String {
+    text.split(|character: char| character.is_whitespace() || character == '\u{2800}')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Full case folding: `ß` is `ss`, and every sigma is one.
@@ -62,11 +124,12 @@ mod tests {
     use super::*;
 
     fn alike(first: &str, second: &str) -> bool {
-        !keys(first).is_disjoint(&keys(second))
+        let (first, second) = (Keys::of(first), Keys::of(second));
+        first.clashing.iter().any(|key| second.held.contains(key))
     }
 
     /// Each row is one name for people.
-    const ALIKE: [&[&str]; 13] = [
+    const ALIKE: [&[&str]; 18] = [
         &[
             "Rick",
             "rick",
@@ -94,10 +157,15 @@ mod tests {
         &["Grace", "Grаce", "ｇｒａｃｅ"],
         &["Bob", "bοb", "ВOB"],
         &["ⅷ", "viii", "VIII"],
+        &["Ilya", "Ӏӏya", "ӏlya"],
+        &["user1", "userӏ", "user\u{661}"],
+        &["a|b", "aǀb", "a∣b"],
+        &["Rick", "Rick\u{2800}", "Rick \u{200d}", "Rick\u{200e}"],
+        &["Rick 2", "Rick  2", "Rick \u{200d} 2"],
     ];
 
     /// Each row is different people.
-    const DIFFERENT: [&[&str]; 8] = [
+    const DIFFERENT: [&[&str]; 14] = [
         &["emily", "ernily", "Emil", "Emilie"],
         &["R0b", "Rob", "Robb"],
         &["Al", "AI", "A1"],
@@ -106,6 +174,12 @@ mod tests {
         &["Zoe", "Zoë", "Zoé"],
         &["小明", "小朋", "小民"],
         &["Вадим", "Валим", "Vadim"],
+        &["แดง", "แตง", "แคง"],
+        &["คำ", "ดำ"],
+        &["רון", "רוו"],
+        &["Þór", "Pór"],
+        &["Ída", "Ĺda"],
+        &["ച", "വ"],
     ];
 
     #[test]
@@ -116,7 +190,7 @@ mod tests {
                     alike(row[0], other),
                     "{} and {other}: {:?}",
                     row[0],
-                    keys(other)
+                    Keys::of(other)
                 );
             }
         }
@@ -130,18 +204,6 @@ mod tests {
                     assert!(!alike(first, second), "{first} and {second}");
                 }
             }
-        }
-    }
-
-    #[test]
-    fn letters_that_draw_nothing_are_known() {
-        for character in [
-            '\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}', '\u{2800}', '\u{200d}',
-        ] {
-            assert!(draws_nothing(character), "{character:?}");
-        }
-        for character in ['a', 'é', '한', '🦀', '-', 'ӏ'] {
-            assert!(!draws_nothing(character), "{character:?}");
         }
     }
 }

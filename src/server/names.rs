@@ -1,26 +1,25 @@
 //! Which names can be had, and who holds which. A name is held by a guard and is free again when
 //! that is dropped, on every path out of a session.
 
-use super::lookalikes;
+use super::lookalikes::{self, Keys};
 use super::text;
 use parking_lot::Mutex;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashMap;
 use std::fmt;
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Longest name, in characters and in terminal columns.
 pub const MAX_NAME: usize = 32;
 
-/// Up to this number every number is looked at for a suggestion; above it they double, so that
-/// a thousand clients of one name cost no million look-ups.
+/// So many numbers are looked at one by one for a suggestion, and then there is a leap, so that a
+/// thousand clients of one name cost no million look-ups.
 const DENSE_SUGGESTIONS: u64 = 100;
 
 /// The names in use.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// The keys of all of them, as `lookalikes` has them.
-    taken: Mutex<HashSet<String>>,
+    /// The keys that all of them hold, and how many hold each.
+    taken: Mutex<HashMap<String, usize>>,
 }
 
 /// A name, held until this is dropped.
@@ -28,7 +27,7 @@ pub struct Names {
 pub struct Name<'a> {
     names: &'a Names,
     shown: String,
-    keys: BTreeSet<String>,
+    keys: Keys,
 }
 
 /// Why a name can't be had, as the client is told.
@@ -56,17 +55,16 @@ impl Names {
     /// Why it can't be had.
     pub fn claim(&self, given: &str) -> Result<Name<'_>, Refusal> {
         let shown = normal_form(given);
-        if !shown.chars().any(is_visible) {
+        if !text::can_be_seen(&shown) {
             return Err(Refusal::Invisible);
         }
         if is_too_long(&shown) {
             return Err(Refusal::TooLong);
         }
-        let drawn = lookalikes::drawn(&shown, 'l');
-        if drawn.trim_start().starts_with('*') || drawn.contains('>') {
+        if lookalikes::seems_to_be_the_servers(&shown) {
             return Err(Refusal::Reserved);
         }
-        let keys = lookalikes::keys(&shown);
+        let keys = Keys::of(&shown);
         if self.take(&keys) {
             return Ok(Name {
                 names: self,
@@ -81,39 +79,37 @@ impl Names {
         })
     }
 
-    /// Takes all of `keys`, or none if one of them is taken.
-    fn take(&self, keys: &BTreeSet<String>) -> bool {
+    /// Takes the keys of a name, or none of them if they clash with those of another.
+    fn take(&self, keys: &Keys) -> bool {
         let mut taken = self.taken.lock();
-        let free = keys.iter().all(|key| !taken.contains(key));
+        let free = !keys.clashing.iter().any(|key| taken.contains_key(key));
         if free {
-            taken.extend(keys.iter().cloned());
+            for key in &keys.held {
+                *taken.entry(key.clone()).or_insert(0) += 1;
+            }
         }
         free
     }
 
     fn is_free(&self, name: &str) -> bool {
-        let keys = lookalikes::keys(name);
+        let keys = Keys::of(name);
         let taken = self.taken.lock();
-        keys.iter().all(|key| !taken.contains(key))
+        !keys.clashing.iter().any(|key| taken.contains_key(key))
     }
 
-    /// A free name like `taken`: the same with the next free number behind it.
+    /// A free name like `taken`: the same with the next free number behind it. Where very many have
+    /// that name, it is the first number above how many there are, which is mostly free.
     fn suggest(&self, taken: &str) -> String {
         let (stem, number) = split_number(taken);
-        let mut n_tried = 0;
-        let mut number = number.unwrap_or(1);
-        loop {
-            number = if n_tried < DENSE_SUGGESTIONS {
-                number.saturating_add(1)
-            } else {
-                number.saturating_mul(2)
-            };
-            n_tried += 1;
-            let free = numbered(stem, number);
-            if number == u64::MAX || self.is_free(&free) {
-                return free;
-            }
-        }
+        let n_taken = self.taken.lock().len() as u64;
+        let first = number.map_or(2, |number| number + 1);
+        let dense = first..first + DENSE_SUGGESTIONS;
+        let sparse = dense.end.max(n_taken)..;
+        dense
+            .chain(sparse)
+            .map(|number| numbered(stem, number))
+            .find(|name| self.is_free(name))
+            .unwrap_or_default()
     }
 }
 
@@ -127,8 +123,13 @@ impl Name<'_> {
 impl Drop for Name<'_> {
     fn drop(&mut self) {
         let mut taken = self.names.taken.lock();
-        for key in &self.keys {
-            taken.remove(key);
+        for key in &self.keys.held {
+            if let Some(n_holders) = taken.get_mut(key) {
+                *n_holders -= 1;
+                if *n_holders == 0 {
+                    taken.remove(key);
+                }
+            }
         }
     }
 }
@@ -146,21 +147,16 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Cleaned, trimmed, and with single spaces within, so that nobody can be told apart from another
-/// by counting spaces.
+/// Cleaned, trimmed, with single spaces within, so that nobody can be told apart from another by
+/// counting spaces, and without marks in front, which would stand on what is before the name.
 fn normal_form(given: &str) -> String {
     let cleaned = text::clean(given);
-    cleaned.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn is_visible(character: char) -> bool {
-    matches!(
-        character.general_category_group(),
-        GeneralCategoryGroup::Letter
-            | GeneralCategoryGroup::Number
-            | GeneralCategoryGroup::Punctuation
-            | GeneralCategoryGroup::Symbol
-    ) && !lookalikes::draws_nothing(character)
+    let spaced = cleaned.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_stray = |character: char| character.width() == Some(0) || character == ' ';
+    spaced
+        .trim_matches(' ')
+        .trim_start_matches(is_stray)
+        .to_owned()
 }
 
 fn is_too_long(shown: &str) -> bool {
@@ -169,9 +165,14 @@ fn is_too_long(shown: &str) -> bool {
 
 /// "Rick 2" is "Rick" and 2.
 fn split_number(shown: &str) -> (&str, Option<u64>) {
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     match shown.rsplit_once(' ') {
-        Some((stem, number)) if is_number(number) => (stem, number.parse().ok()),
+        Some((stem, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            match number.parse::<u32>() {
+                Ok(number) => (stem, Some(u64::from(number))),
+                // So long a number is part of the name.
+                Err(_) => (shown, None),
+            }
+        }
         _ => (shown, None),
     }
 }
@@ -228,6 +229,8 @@ mod tests {
             "\u{3164}",
             "\u{115f}\u{1160}",
             "\u{2800} \u{ffa0}",
+            "\u{1161}",
+            "\u{d7b0}",
         ] {
             assert_eq!(refusal(given), Refusal::Invisible, "{given:?}");
         }
@@ -244,7 +247,19 @@ mod tests {
 
     #[test]
     fn a_name_does_not_look_like_the_server_or_like_a_line() {
-        for given in ["*", "* You missed 3 messages.", "Ada> hi", ">"] {
+        for given in [
+            "*",
+            "* You missed 3 messages.",
+            "Ada> hi",
+            ">",
+            "＊ hi",
+            "∗ hi",
+            "\u{1161}* hi",
+            "\u{301}* hi",
+            "\u{200d} * hi",
+            "Ada＞ hi",
+            "Ada› hi",
+        ] {
             assert_eq!(refusal(given), Refusal::Reserved, "{given:?}");
         }
     }
@@ -304,11 +319,9 @@ mod tests {
             let Refusal::Taken { free, .. } = names.claim("Rick").unwrap_err() else {
                 panic!("not taken");
             };
-            if let Ok(name) = names.claim(&free) {
-                held.push(name);
-            }
+            held.push(names.claim(&free).unwrap());
         }
-        assert!(held.len() > 110);
+        assert_eq!(held.len(), 2001);
     }
 
     proptest! {
@@ -316,7 +329,7 @@ mod tests {
         fn every_string_is_a_good_name_or_a_refusal(given in any::<String>()) {
             if let Ok(name) = Names::default().claim(&given) {
                 let shown = name.as_str();
-                prop_assert!(shown.chars().any(is_visible) && !is_too_long(shown));
+                prop_assert!(text::can_be_seen(shown) && !is_too_long(shown));
                 prop_assert!(!shown.starts_with('*') && !shown.contains('>'));
                 prop_assert_eq!(normal_form(shown), shown);
             }

@@ -1,9 +1,14 @@
 //! The bounded queue between the room and one client's writer: never blocks, and says when it is
 //! full. What is lost then is counted by the room; how it is written is the writer's business.
+//!
+//! The writer waits for its queue by parking. The channel's own wait first looks again and again and
+//! yields in between, which is right for two threads, and costs more than the writing for a thousand
+//! that wait for one.
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, Thread};
 
 /// Most bytes that wait in one outbox: bounds memory, and how stale a slow client's room gets.
 pub const MAX_BYTES: usize = 512 * 1024;
@@ -38,9 +43,15 @@ pub enum Refusal {
 /// The room's end.
 #[derive(Debug)]
 pub struct Outbox {
+    // The order matters: the writer has to be woken when the channel is disconnected already.
     deliveries: Sender<Delivery>,
+    writer: Waker,
     counts: Arc<Counts>,
 }
+
+/// Wakes the writer, at last when it is dropped.
+#[derive(Debug, Default)]
+struct Waker(Option<Thread>);
 
 /// The writer's end.
 #[derive(Debug)]
@@ -62,6 +73,7 @@ pub fn outbox(n_frames: usize) -> (Outbox, Frames) {
     (
         Outbox {
             deliveries: sender,
+            writer: Waker::default(),
             counts: Arc::clone(&counts),
         },
         Frames {
@@ -72,6 +84,11 @@ pub fn outbox(n_frames: usize) -> (Outbox, Frames) {
 }
 
 impl Outbox {
+    /// From now on `writer` is woken by what is sent; to be called before anything is.
+    pub fn set_writer(&mut self, writer: Thread) {
+        self.writer = Waker(Some(writer));
+    }
+
     /// Nothing waits: the writer has taken all there was.
     pub fn is_empty(&self) -> bool {
         self.deliveries.is_empty()
@@ -104,7 +121,23 @@ impl Outbox {
                 TrySendError::Full(_) => Refusal::Full,
                 TrySendError::Disconnected(_) => Refusal::Gone,
             }
-        })
+        })?;
+        self.writer.wake();
+        Ok(())
+    }
+}
+
+impl Waker {
+    fn wake(&self) {
+        if let Some(writer) = &self.0 {
+            writer.unpark();
+        }
+    }
+}
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        self.wake();
     }
 }
 
@@ -116,10 +149,16 @@ impl Frames {
     /// # Errors
     /// The first that `write` returns.
     pub fn drain<E>(&self, mut write: impl FnMut(&Delivery) -> Result<(), E>) -> Result<u64, E> {
-        for delivery in &self.deliveries {
-            write(&delivery)?;
-            let n_bytes = delivery.bytes().len();
-            self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+        loop {
+            match self.deliveries.try_recv() {
+                Ok(delivery) => {
+                    write(&delivery)?;
+                    let n_bytes = delivery.bytes().len();
+                    self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+                }
+                Err(TryRecvError::Empty) => thread::park(),
+                Err(TryRecvError::Disconnected) => break,
+            }
         }
         Ok(self.counts.n_missed_at_end.load(Ordering::Relaxed))
     }
@@ -137,10 +176,7 @@ impl Frames {
 
     /// The room has dropped its end, and nothing waits.
     pub(super) fn has_ended(&self) -> bool {
-        matches!(
-            self.deliveries.try_recv(),
-            Err(crossbeam_channel::TryRecvError::Disconnected)
-        )
+        matches!(self.deliveries.try_recv(), Err(TryRecvError::Disconnected))
     }
 }
 

@@ -22,9 +22,14 @@ impl Pacer {
 
     /// Takes the next slot and tells how long it is until then.
     pub fn wait(&mut self, now: Instant) -> Duration {
-        let slot = self.next_slot.map_or(now, |slot| slot.max(now));
-        self.next_slot = slot.checked_add(self.interval);
-        slot - now
+        let slot = self.next_slot.unwrap_or(now);
+        let wait = slot.saturating_duration_since(now);
+        let lateness = now.saturating_duration_since(slot);
+        // A line that came a little late does not delay the next: else who speaks just at the pace
+        // would be late for ever after one hiccup of the network.
+        let kept = slot + lateness.saturating_sub(self.interval / 2);
+        self.next_slot = Some(kept + self.interval);
+        wait
     }
 }
 
@@ -41,11 +46,9 @@ mod tests {
         assert_eq!(pacer.wait(start), Duration::ZERO);
         assert_eq!(pacer.wait(start + SLOT), Duration::ZERO);
         assert_eq!(pacer.wait(start + SLOT * 50), Duration::ZERO);
-        assert_eq!(
-            pacer.wait(start + SLOT * 50),
-            SLOT,
-            "a pause saves up no slots"
-        );
+        // A pause saves up half a slot, and no more.
+        assert_eq!(pacer.wait(start + SLOT * 50), SLOT / 2);
+        assert_eq!(pacer.wait(start + SLOT * 50), SLOT * 3 / 2);
     }
 
     #[test]
@@ -66,6 +69,15 @@ mod tests {
             now += pacer.wait(now) + Duration::from_millis(9);
         }
         assert_eq!(now - start, SLOT * 99 + Duration::from_millis(9));
+    }
+
+    #[test]
+    fn a_late_line_does_not_delay_the_next() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(SLOT);
+        pacer.wait(start);
+        assert_eq!(pacer.wait(start + SLOT + SLOT / 4), Duration::ZERO);
+        assert_eq!(pacer.wait(start + SLOT * 2), Duration::ZERO);
     }
 
     #[test]

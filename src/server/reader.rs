@@ -66,7 +66,7 @@ pub fn run(
                 text.trim_start()
             };
             let text = if line.last { text.trim_end() } else { text };
-            if text.trim().is_empty() {
+            if !text::can_be_seen(text) {
                 continue;
             }
             within_line = true;
@@ -101,7 +101,7 @@ pub fn fill(stream: &TcpStream, lines: &mut Lines) -> io::Result<()> {
 }
 
 /// Sleeps for `wait`, and tells whether to go on after that.
-pub fn sleep(mut wait: Duration, shared: &Shared) -> bool {
+fn sleep(mut wait: Duration, shared: &Shared) -> bool {
     while !wait.is_zero() && !shared.stopping.load(Ordering::Relaxed) {
         let nap = wait.min(MAX_SLEEP);
         thread::sleep(nap);

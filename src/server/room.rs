@@ -11,7 +11,7 @@ pub type ClientId = u64;
 
 /// A frame of this many bytes is full: it bounds the size of one write, and leaves an outbox room
 /// for several.
-pub const FULL_FRAME: usize = 64 * 1024;
+pub const FULL_FRAME: usize = 128 * 1024;
 
 /// Everything that can happen in the room.
 #[derive(Debug)]
@@ -439,7 +439,7 @@ mod tests {
     fn several_full_frames_fit_an_outbox() {
         let mut room = Room::default();
         let _ada = join(&mut room, 0, 32);
-        for _ in 0..4 {
+        for _ in 0..3 {
             while !room.frame_is_full() {
                 say(&mut room, &"x".repeat(4096));
             }

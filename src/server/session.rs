@@ -6,7 +6,6 @@ use super::foreign;
 use super::lines::{Line, Lines};
 use super::names::{Name, Names, Refusal};
 use super::outbox::{Outbox, outbox};
-use super::pacer::Pacer;
 use super::reader;
 use super::room::{ClientId, Event};
 use super::seats::Seat;
@@ -61,6 +60,8 @@ pub enum End {
     NoName,
     /// It gave too many names that could not be had.
     TooManyTries,
+    /// Its first line was longer than any line.
+    NotAName,
     /// It gave no name, and others wanted its seat.
     PushedOut,
     /// It is no chat client, but speaks this.
@@ -89,7 +90,7 @@ pub fn run(
         Err(end) => end,
     };
     match end {
-        End::NoName | End::TooManyTries | End::Foreign(_) => close_gently(stream),
+        End::NoName | End::TooManyTries | End::NotAName | End::Foreign(_) => close_gently(stream),
         End::Stopped => close_at_stop(stream),
         _ => {}
     }
@@ -105,13 +106,14 @@ fn chat(
     shared: &Shared,
 ) -> End {
     thread::scope(|scope| {
-        let (outbox, frames) = outbox(shared.settings.queue);
+        let (mut outbox, frames) = outbox(shared.settings.queue);
         // The writer is declared before the presence, and so dropped after it: it can only drain
         // to an end when the room has let go of the outbox.
         let writer = match Writer::start(scope, id, stream, frames, &shared.stopping) {
             Ok(writer) => writer,
             Err(error) => return no_thread(stream, error),
         };
+        outbox.set_writer(writer.thread());
         let Some(_presence) = Presence::enter(id, outbox, events) else {
             return End::Stopped;
         };
@@ -155,23 +157,21 @@ fn take_name<'a>(
     shared: &'a Shared,
 ) -> Result<Name<'a>, End> {
     let deadline = Instant::now() + shared.settings.name_timeout;
-    // A pacer of its own, so that the first message need not wait for the name's slot.
-    let mut pacer = Pacer::new(shared.settings.line_interval);
     stream.write_all(WELCOME)?;
     for n_tries_left in (0..NAME_TRIES).rev() {
-        let given = match next_name(stream, lines, &mut pacer, deadline, shared) {
+        let given = match next_name(stream, lines, deadline, shared) {
             Err(_) if seat.is_lost() => return Err(push_out(stream)),
             given => given?,
         };
         if let Some(protocol) = foreign::protocol_of_line(&given.text) {
             return Err(End::Foreign(protocol));
         }
-        let claimed = if given.last {
-            shared.names.claim(&given.text)
-        } else {
-            Err(Refusal::TooLong)
-        };
-        match claimed {
+        if !given.last {
+            // Nobody is called so; what follows is not for the room either.
+            writeln!(stream, "* {} Goodbye!", Refusal::TooLong)?;
+            return Err(End::NotAName);
+        }
+        match shared.names.claim(&given.text) {
             Ok(_) if !seat.keep() => return Err(push_out(stream)),
             Ok(name) => {
                 stream.set_read_timeout(None)?;
@@ -192,12 +192,10 @@ fn push_out(mut stream: &TcpStream) -> End {
     End::PushedOut
 }
 
-/// The next line, however slowly its bytes come, but not after `deadline`. Of a line that is too
-/// long for any name only the first piece counts.
+/// The next line, however slowly its bytes come, but not after `deadline`.
 fn next_name(
     mut stream: &TcpStream,
     lines: &mut Lines,
-    pacer: &mut Pacer,
     deadline: Instant,
     shared: &Shared,
 ) -> Result<Line, End> {
@@ -206,15 +204,7 @@ fn next_name(
             return Err(End::Foreign(protocol));
         }
         if let Some(line) = lines.next_line() {
-            let wait = pacer.wait(Instant::now()).min(time_left(deadline));
-            if !reader::sleep(wait, shared) {
-                stream.write_all(GOODBYE)?;
-                return Err(End::Stopped);
-            }
-            if line.first && !time_left(deadline).is_zero() {
-                return Ok(line);
-            }
-            continue;
+            return Ok(line);
         }
         if lines.is_finished() {
             return Err(End::ClosedByPeer);
@@ -292,6 +282,7 @@ impl fmt::Display for End {
             Self::ClosedByPeer => out.write_str("closed by peer"),
             Self::Reset => out.write_str("reset by peer"),
             Self::NoName => out.write_str("closed, it gave no name in time"),
+            Self::NotAName => out.write_str("closed, what it sent is no name"),
             Self::PushedOut => out.write_str("closed, it gave no name and others wanted its seat"),
             Self::Foreign(protocol) => {
                 write!(out, "closed, it is no chat client but speaks {protocol}")

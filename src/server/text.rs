@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_width::UnicodeWidthChar;
 
 /// Most combining marks in a row: more than any language stacks, fewer than spoil the next line.
 const MAX_MARKS: usize = 8;
@@ -36,6 +37,21 @@ pub fn clean(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(cleaned)
+}
+
+/// `text` leaves a trace on a terminal.
+pub fn can_be_seen(text: &str) -> bool {
+    text.chars().any(is_visible)
+}
+
+/// Not so blanks, what has no width of its own, and letters and symbols that draw nothing: Hangul
+/// fillers, the blank Braille pattern, the null notehead.
+fn is_visible(character: char) -> bool {
+    let draws_nothing = matches!(
+        character,
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' | '\u{1d159}'
+    );
+    !character.is_whitespace() && character.width().is_some_and(|width| width > 0) && !draws_nothing
 }
 
 enum Fate {
@@ -78,6 +94,8 @@ fn is_needed_in_writing(character: char) -> bool {
                 | '\u{8e2}'
                 | '\u{110bd}'
                 | '\u{110cd}'
+        // Mongolian's vowel separator, and what arranges hieroglyphs.
+        | '\u{180e}' | '\u{13430}'..='\u{1343f}'
     )
 }
 
@@ -111,6 +129,7 @@ mod tests {
             "👩\u{200d}👩\u{200d}👧\u{200d}👦 🏳\u{fe0f}\u{200d}🌈 👍🏽 🇨🇭",
             "葛\u{e0100}",
             "a\u{a0}b\u{3000}c",
+            "ᠭ\u{180e}ᠠ",
             "\u{fffd}",
         ] {
             assert_eq!(clean(text), text);
@@ -148,6 +167,27 @@ mod tests {
         assert_eq!(clean(&hidden), format!("a{}", "\u{301}".repeat(8)));
         let joined = format!("a{}", "\u{301}\u{200d}".repeat(100));
         assert_eq!(clean(&joined).matches('\u{301}').count(), 8);
+    }
+
+    #[test]
+    fn what_draws_nothing_cannot_be_seen() {
+        for text in [
+            "", " ", "\u{200d}", "\u{3164}", "\u{2800}", "\u{301}", "\u{1161}", "\u{d7b0}",
+        ] {
+            assert!(!can_be_seen(text), "{text:?}");
+        }
+        for text in [
+            "a",
+            "-",
+            "é",
+            "한",
+            "\u{1112}\u{1161}",
+            "🦀",
+            "\u{e000}",
+            "नि",
+        ] {
+            assert!(can_be_seen(text), "{text:?}");
+        }
     }
 
     proptest! {

@@ -5,11 +5,17 @@ use super::outbox::Frames;
 use super::room::ClientId;
 use super::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use socket2::SockRef;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Scope};
+use std::thread::{self, Scope, Thread};
 use std::time::Duration;
+
+/// What the kernel takes of us at once, in bytes: small, so that the outbox, not the kernel, decides
+/// what a slow client gets. In a big room it grows to the size of a frame, because a write that has
+/// to wait for its second half costs as much as two.
+pub const SEND_BUFFER: usize = 32 * 1024;
 
 /// How long a client that says nothing more may take to read what waits for it.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -22,6 +28,7 @@ pub const GOODBYE: &[u8] = b"* The server is stopping. Goodbye!\n";
 #[derive(Debug)]
 pub struct Writer<'a> {
     stream: &'a TcpStream,
+    thread: Thread,
     ended: Receiver<()>,
 }
 
@@ -41,14 +48,23 @@ impl<'a> Writer<'a> {
         'a: 'scope,
     {
         let (end, ended) = bounded(0);
-        threads::spawn(scope, format!("writer-{id}"), move || {
+        let thread = threads::spawn(scope, format!("writer-{id}"), move || {
             let _end: Sender<()> = end;
             let _cut = CutOnPanic(stream);
             if let Err(error) = write(stream, &frames, stopping) {
                 log::debug!("Connection #{id}: not everything could be sent: {error}");
             }
         })?;
-        Ok(Self { stream, ended })
+        Ok(Self {
+            stream,
+            thread,
+            ended,
+        })
+    }
+
+    /// What wakes it.
+    pub fn thread(&self) -> Thread {
+        self.thread.clone()
     }
 
     /// The client can be sent nothing more: it has gone without a word.
@@ -80,8 +96,13 @@ impl Drop for CutOnPanic<'_> {
 }
 
 fn write(mut stream: &TcpStream, frames: &Frames, stopping: &AtomicBool) -> io::Result<()> {
+    let mut send_buffer = SEND_BUFFER;
     let n_missed_at_end = frames.drain(|delivery| {
         tell_missed(stream, delivery.n_missed)?;
+        if delivery.bytes().len() > send_buffer {
+            send_buffer = delivery.bytes().len().next_power_of_two();
+            SockRef::from(stream).set_send_buffer_size(send_buffer)?;
+        }
         #[cfg(debug_assertions)]
         threads::panic_if_told(delivery.bytes());
         stream.write_all(delivery.bytes())

@@ -233,3 +233,44 @@ fn a_bot_that_finds_a_full_room_says_so() {
         );
     }
 }
+
+#[test]
+fn the_crowd_measures_what_it_says() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let pid = server.process.pid().to_string();
+    let address = server.address.to_string();
+    let crowd = |options: &[&str]| {
+        let output = trio_chat()
+            .args(["crowd", &address])
+            .args(options)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = crowd(&[
+        "--clients",
+        "20",
+        "--talkers",
+        "10",
+        "--seconds",
+        "1",
+        "--pid",
+        &pid,
+    ]);
+    // Ten talk five times a second, and twenty hear it.
+    for part in [
+        "sent       50 messages",
+        "delivered  1000 of 1000 (100.0 %)",
+        "latency    p50 ",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let json = crowd(&["--clients", "5", "--seconds", "0.4", "--json"]);
+    assert!(
+        json.contains("\"sent\":10,\"expected\":50,\"delivered\":50,"),
+        "{json}"
+    );
+    assert_eq!(json.lines().count(), 1);
+    assert!(server.stop().success());
+}

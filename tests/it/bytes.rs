@@ -169,6 +169,7 @@ fn b7_what_is_no_chat_client_never_becomes_a_user() {
         (&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], "TLS"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP"),
         (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "SSH"),
+        (b"GET /\r\nHost: localhost\r\n\r\n", "HTTP"),
     ]
     .iter()
     .enumerate()
@@ -180,6 +181,26 @@ fn b7_what_is_no_chat_client_never_becomes_a_user() {
             "Connection #{}: closed, it is no chat client but speaks {protocol}",
             number + 1
         ));
+    }
+    assert!(witness.mark("alone").is_empty());
+}
+
+#[test]
+fn b7_a_first_line_that_is_longer_than_any_line_is_no_name_and_nothing_behind_it_is_said() {
+    let server = TestServer::start();
+    let mut witness = Client::join(&server, "Witness");
+    let long = "a".repeat(5000);
+    let blank = " ".repeat(5000);
+    for first in [
+        format!("GET /{long} HTTP/1.1"),
+        format!("Ada{blank}secret"),
+        long.clone(),
+    ] {
+        let mut client = Client::connect(&server);
+        client.send(format!(
+            "{first}\r\nHost: localhost\r\nCookie: secret\r\n\r\n"
+        ));
+        client.hear_all();
     }
     assert!(witness.mark("alone").is_empty());
 }

@@ -34,6 +34,21 @@ fn l1_silent_connections_cannot_occupy_the_room() {
 }
 
 #[test]
+fn l1_bad_names_do_not_keep_newcomers_out_either() {
+    let server = TestServer::with(&["--max-clients", "40", "--rate", "0.2"]);
+    let mut attackers = Vec::new();
+    for number in 0..20 {
+        for _ in 0..10 {
+            let mut attacker = Client::silent(&server);
+            // One that is pushed out at once may not take it any more.
+            let _ = attacker.stream.write_all(b">\n>\n>\n");
+            attackers.push(attacker);
+        }
+        Client::join(&server, &format!("Newcomer {number}")).finish();
+    }
+}
+
+#[test]
 fn l1_the_time_to_give_a_name_is_in_all_not_per_byte() {
     let server = TestServer::with(&["--name-timeout", "1"]);
     let mut trickling = Client::connect(&server);

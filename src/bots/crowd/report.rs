@@ -1,0 +1,236 @@
+//! What the crowd has measured, as a person wants to read it and as a script does; and whether it
+//! can be believed.
+
+use crate::options::CrowdOptions;
+use hdrhistogram::Histogram;
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+/// A measurement.
+pub struct Report {
+    /// Until everyone had heard somebody.
+    pub joined_in: Duration,
+    /// How many clients there were.
+    pub n_clients: u64,
+    /// Messages sent.
+    pub n_sent: u64,
+    /// Deliveries that there should have been.
+    pub n_expected: u64,
+    /// Deliveries that there were.
+    pub n_delivered: u64,
+    /// From the first message to the last delivery.
+    pub took: Duration,
+    /// From when a message was due to when it was read, in microseconds.
+    pub latencies: Histogram<u64>,
+    /// From when a message was due to when it was sent, in microseconds.
+    pub lateness: Histogram<u64>,
+    /// Processor time that the crowd itself took.
+    pub own_cpu: Duration,
+    /// How long all of it took.
+    pub elapsed: Duration,
+    /// Processor time that the server took, if its pid is known.
+    pub server_cpu: Option<Duration>,
+    /// The server's memory with everyone in, in bytes, if its pid is known.
+    pub server_memory: Option<u64>,
+}
+
+impl Report {
+    /// For a person.
+    pub fn text(&self, options: &CrowdOptions) -> String {
+        let latency = match self.doubt() {
+            Some(doubt) => format!("not shown: {doubt}"),
+            None => format!(
+                "p50 {:.1} ms, p90 {:.1}, p99 {:.1}, max {:.1}",
+                self.latency(0.5),
+                self.latency(0.9),
+                self.latency(0.99),
+                self.latency(1.0)
+            ),
+        };
+        let server = match (self.cpu_per_delivery(), self.memory_per_client()) {
+            (Some(cpu), Some(memory)) => {
+                format!("{cpu:.3} µs of processor time per delivery, {memory:.1} KB per client")
+            }
+            _ => "give --pid to see what it needs".to_owned(),
+        };
+        format!(
+            "Crowd of {} at {}: {} talk {} times a second for {} s, {} bytes each\n\
+             joined     in {:.2} s\n\
+             sent       {} messages\n\
+             delivered  {} of {} ({:.1} %), {:.2} million a second\n\
+             lost       {}\n\
+             latency    {latency}\n\
+             the crowd  {:.2} of a core\n\
+             the server {server}\n",
+            self.n_clients,
+            options.address,
+            options.n_talkers,
+            options.rate,
+            options.seconds,
+            options.size,
+            self.joined_in.as_secs_f64(),
+            self.n_sent,
+            self.n_delivered,
+            self.n_expected,
+            self.percent_delivered(),
+            self.deliveries_per_second() / 1e6,
+            self.n_expected.saturating_sub(self.n_delivered),
+            self.own_share(),
+        )
+    }
+
+    /// For a script: one object on one line. What is not known is null.
+    pub fn json(&self) -> String {
+        let number = |value: Option<f64>| value.map_or("null".to_owned(), |it| format!("{it:.4}"));
+        let latency = |quantile| number(self.doubt().is_none().then(|| self.latency(quantile)));
+        format!(
+            "{{\"clients\":{},\"joined_s\":{:.3},\"sent\":{},\"expected\":{},\"delivered\":{},\
+             \"deliveries_per_s\":{:.0},\"p50_ms\":{},\"p90_ms\":{},\"p99_ms\":{},\"max_ms\":{},\
+             \"crowd_cores\":{:.3},\"server_us_per_delivery\":{},\"server_kb_per_client\":{}}}\n",
+            self.n_clients,
+            self.joined_in.as_secs_f64(),
+            self.n_sent,
+            self.n_expected,
+            self.n_delivered,
+            self.deliveries_per_second(),
+            latency(0.5),
+            latency(0.9),
+            latency(0.99),
+            latency(1.0),
+            self.own_share(),
+            number(self.cpu_per_delivery()),
+            number(self.memory_per_client()),
+        )
+    }
+
+    /// Why the latencies can't be believed, if they can't: they count from when a message was due,
+    /// so a crowd that is late itself would blame the server.
+    fn doubt(&self) -> Option<String> {
+        let late = self.lateness.value_at_quantile(0.99) as f64 / 1e3;
+        let latency = self.latency(0.99);
+        (late > 5.0 && late > latency / 4.0)
+            .then(|| format!("this crowd was the bottleneck, it sent {late:.0} ms late (p99)"))
+    }
+
+    fn latency(&self, quantile: f64) -> f64 {
+        self.latencies.value_at_quantile(quantile) as f64 / 1e3
+    }
+
+    fn percent_delivered(&self) -> f64 {
+        100.0 * self.n_delivered as f64 / self.n_expected.max(1) as f64
+    }
+
+    fn deliveries_per_second(&self) -> f64 {
+        self.n_delivered as f64 / self.took.as_secs_f64().max(1e-9)
+    }
+
+    fn own_share(&self) -> f64 {
+        self.own_cpu.as_secs_f64() / self.elapsed.as_secs_f64()
+    }
+
+    fn cpu_per_delivery(&self) -> Option<f64> {
+        let cpu = self.server_cpu?;
+        Some(cpu.as_secs_f64() * 1e6 / self.n_delivered.max(1) as f64)
+    }
+
+    fn memory_per_client(&self) -> Option<f64> {
+        self.server_memory
+            .map(|memory| memory as f64 / 1e3 / self.n_clients as f64)
+    }
+}
+
+/// What the system says of a process.
+pub struct Process;
+
+impl Process {
+    /// Processor time of the process `pid` so far, to 10 ms.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn cpu(pid: u32) -> io::Result<Duration> {
+        let stat = read(pid, "stat")?;
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        // User and system time, in hundredths of a second.
+        let ticks: u64 = fields
+            .skip(11)
+            .take(2)
+            .filter_map(|ticks| ticks.parse::<u64>().ok())
+            .sum();
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// Resident memory of the process `pid`, in bytes.
+    ///
+    /// # Errors
+    /// When there is no such process.
+    pub fn memory(pid: u32) -> io::Result<u64> {
+        let status = read(pid, "status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
+        Ok(kibibytes.unwrap_or(0) * 1024)
+    }
+}
+
+fn read(pid: u32, file: &str) -> io::Result<String> {
+    fs::read_to_string(format!("/proc/{pid}/{file}")).map_err(|error| {
+        io::Error::other(format!(
+            "There is nothing to read about process {pid} ({error})."
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(latency: u64, lateness: u64) -> Report {
+        let mut latencies = Histogram::new(3).unwrap();
+        latencies.record(latency).unwrap();
+        let mut late = Histogram::new(3).unwrap();
+        late.record(lateness).unwrap();
+        Report {
+            joined_in: Duration::from_millis(250),
+            n_clients: 10,
+            n_sent: 100,
+            n_expected: 1000,
+            n_delivered: 1000,
+            took: Duration::from_secs(2),
+            latencies,
+            lateness: late,
+            own_cpu: Duration::from_secs(1),
+            elapsed: Duration::from_secs(2),
+            server_cpu: Some(Duration::from_millis(1)),
+            server_memory: None,
+        }
+    }
+
+    #[test]
+    fn a_crowd_that_is_the_bottleneck_says_so_instead_of_a_wrong_figure() {
+        assert_eq!(report(50_000, 1_000).doubt(), None);
+        let doubtful = report(50_000, 40_000);
+        assert!(doubtful.doubt().is_some());
+        assert!(doubtful.json().contains("\"p99_ms\":null"));
+    }
+
+    #[test]
+    fn json_has_what_was_measured() {
+        let json = report(50_000, 0).json();
+        for part in [
+            "\"delivered\":1000",
+            "\"deliveries_per_s\":500",
+            "\"p50_ms\":50.0",
+            "\"server_us_per_delivery\":1.0000",
+            "\"server_kb_per_client\":null",
+        ] {
+            assert!(json.contains(part), "{part} is not in {json}");
+        }
+    }
+
+    #[test]
+    fn this_process_is_known() {
+        let pid = std::process::id();
+        assert!(Process::memory(pid).unwrap() > 0 && Process::cpu(pid).is_ok());
+        assert!(Process::cpu(u32::MAX).is_err());
+    }
+}
