@@ -1,6 +1,6 @@
 //! Every script, run as a user runs it.
 
-use crate::support::{Client, Output, Process, TestServer};
+use crate::support::{Client, Output, Process, TestServer, until};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -62,9 +62,15 @@ fn the_bot_scripts_start_the_bots_and_pass_options_on() {
             .stdout(Stdio::piped()),
     );
     let output = Output::of(slow.child().stdout.take().unwrap());
-    server.log.wait_for("name set to \"Sloth\"");
-    witness.mark("something to read");
-    output.wait_for("Received 27 bytes");
+    // It is in a moment after its name is logged, and hears what is said from then on.
+    until("something that it reads", || {
+        witness.mark("something to read");
+        output
+            .lines()
+            .iter()
+            .any(|line| line.contains("Received "))
+            .then_some(())
+    });
     assert!(slow.wait().success());
 }
 
