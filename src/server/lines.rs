@@ -14,8 +14,10 @@ pub const MAX_LINE: usize = 4096;
 /// whole: a UTF-8 character has at most 4 bytes.
 const LOOKAHEAD: usize = 3;
 
-/// One buffer for an unfinished line and for what one read adds to it, in bytes.
-const BUFFER: usize = 2 * MAX_LINE;
+/// The buffer for an unfinished line and for what one read adds to it, in bytes: at first, which does
+/// for what people type, and at most.
+const MIN_BUFFER: usize = 512;
+const MAX_BUFFER: usize = 2 * MAX_LINE;
 
 /// A line, or one piece of a line that is longer than [`MAX_LINE`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub struct Line {
 
 /// Reads from a source and cuts what it gives into lines.
 pub struct Lines {
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     /// What has been read and not been given yet.
     start: usize,
     end: usize,
@@ -47,7 +49,7 @@ impl Lines {
     /// Starts at the beginning of a line.
     pub fn new() -> Self {
         Self {
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+            buffer: vec![0; MIN_BUFFER],
             start: 0,
             end: 0,
             n_unfinished: 0,
@@ -76,6 +78,9 @@ impl Lines {
                 read => break read?,
             }
         };
+        if n_waiting + n_read == self.buffer.len() {
+            self.buffer.resize(MAX_BUFFER, 0);
+        }
         let new = &mut self.buffer[self.end..n_waiting + n_read];
         let stripped = self.telnet.strip(new, n_read == 0);
         self.end += stripped.n_text;

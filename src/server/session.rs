@@ -242,7 +242,8 @@ fn close_at_stop(stream: &TcpStream) {
 /// Ends the connection from our side, so that what was sent arrives before the end does.
 fn close_gently(mut stream: &TcpStream) {
     let deadline = Instant::now() + LINGER;
-    let mut discarded = [0; 1024];
+    // Not on the stack: every session would have to have room for it there.
+    let mut discarded = vec![0; 1024];
     let mut n_left = LINGER_BYTES / discarded.len();
     let _ = stream.shutdown(Shutdown::Write);
     while n_left > 0
