@@ -131,14 +131,15 @@ for name in trio-chat ncat ngircd; do
             free_port
             start "$name"
             timeout 60 "$trio" crowd "127.0.0.1:$port" --clients "$size" --protocol "$protocol" \
-                --pid "$server" --json >"$work/run.$run" 2>>"$work/errors" || true
+                --pid "$server" --json >"$work/run.$run" 2>/dev/null || break
             stop
         done
-        cat "$work"/run.* >"$work/runs"
-        if [[ ! -s "$work/runs" ]]; then
-            echo "| $name | $size | did not let all in, or ended | - | - | - |"
-            continue
+        stop
+        if ((run <= runs)); then
+            echo "| $name | $size | not all were let in within a minute | - | - | - |"
+            break
         fi
+        cat "$work"/run.* >"$work/runs"
         delivered=$(while IFS= read -r line; do
             awk -v got="$(field delivered <<<"$line")" -v of="$(field expected <<<"$line")" \
                 'BEGIN { print 100 * got / of }'
