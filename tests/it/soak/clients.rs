@@ -63,6 +63,7 @@ fn p99(server: &TestServer) -> Duration {
 #[test]
 #[ignore = "long: run by scripts/soak.sh"]
 fn s1_one_stuck_reader_delays_nobody() {
+    // Such small times are noisy, so each is taken twice, in turn, and the better one counts.
     let calm = p99(&TestServer::start());
     let server = TestServer::start();
     let mut stuck = Process::spawn(
@@ -80,7 +81,8 @@ fn s1_one_stuck_reader_delays_nobody() {
         .unwrap();
     server.log.wait_for("name set to \"Stuck\"");
     stuck.signal(Signal::STOP);
-    let beside_stuck = p99(&server);
+    let beside_stuck = p99(&server).min(p99(&server));
+    let calm = calm.min(p99(&TestServer::start()));
     server.log.wait_for("Connection #0: queue is full!");
     let ratio = beside_stuck.as_secs_f64() / calm.as_secs_f64();
     let figure = format!("p99 {beside_stuck:.1?} beside it, {calm:.1?} without, ratio {ratio:.2}");
