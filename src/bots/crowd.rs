@@ -24,8 +24,9 @@ pub use dialect::Dialect;
 use dialect::{MARK, STAMP};
 use hdrhistogram::Histogram;
 use report::{Process, Report};
-use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
@@ -34,8 +35,9 @@ use std::time::{Duration, Instant};
 /// One read takes at most so much, in bytes: about what a busy room sends at a time.
 const READ: usize = 256 * 1024;
 
-/// Of what is received every message is counted, and one in so many bytes is looked at closer.
-const SAMPLE: usize = 2048;
+/// Of what is received every message is counted, and the one at every so many bytes is looked at
+/// closer: wherever a read begins, since those at its beginning have waited longest for the rest.
+const SAMPLE: usize = 1021;
 
 /// How often somebody speaks while we wait for all to be in.
 const PROBE_INTERVAL: Duration = Duration::from_millis(20);
@@ -75,6 +77,8 @@ struct Crowd {
     start: Instant,
     joined_in: Duration,
     buffer: Vec<u8>,
+    /// Where to look closer, in bytes from the beginning of the next read.
+    next_sample: usize,
     latencies: Histogram<u64>,
     n_delivered: u64,
     last_delivery: Instant,
@@ -102,6 +106,7 @@ impl Crowd {
             start,
             joined_in: Duration::ZERO,
             buffer: vec![0; READ],
+            next_sample: 0,
             latencies,
             n_delivered: 0,
             last_delivery: start,
@@ -236,14 +241,14 @@ impl Crowd {
             tv_nsec: i64::from(wait.subsec_nanos()),
         };
         let mut events = Vec::with_capacity(256);
-        match epoll::wait(
-            &self.poll,
-            rustix::buffer::spare_capacity(&mut events),
-            Some(&wait),
-        ) {
-            Err(rustix::io::Errno::INTR) => return Ok(()),
+        // The wait of epoll itself is only to the millisecond.
+        let ready = &mut [PollFd::new(&self.poll, PollFlags::IN)];
+        match poll(ready, Some(&wait)) {
+            Ok(0) | Err(Errno::INTR) => return Ok(()),
             result => result?,
         };
+        let space = rustix::buffer::spare_capacity(&mut events);
+        epoll::wait(&self.poll, space, Some(&Timespec::default()))?;
         for event in events {
             let number = event.data.u64() as usize;
             self.clients[number].push()?;
@@ -274,20 +279,20 @@ impl Crowd {
         self.last_delivery = now;
         let now = self.stamp(now);
         let bytes = &self.buffer[..n_read];
-        let mut at = 0;
-        while let Some(mark) = bytes[at..].iter().position(|byte| *byte == MARK) {
-            let stamp = bytes
-                .get(at + mark + 1..at + mark + 1 + STAMP)
+        while self.next_sample < n_read {
+            let mark = bytes[..=self.next_sample]
+                .iter()
+                .rposition(|byte| *byte == MARK);
+            let stamp = mark
+                .and_then(|mark| bytes.get(mark + 1..mark + 1 + STAMP))
                 .and_then(dialect::stamp);
             if let Some(stamp) = stamp.filter(|stamp| *stamp >= self.first_stamp) {
                 self.latencies
                     .saturating_record(now.saturating_sub(stamp).max(1));
             }
-            at += mark + SAMPLE;
-            if at >= bytes.len() {
-                break;
-            }
+            self.next_sample += SAMPLE;
         }
+        self.next_sample -= n_read;
         Ok(())
     }
 }
