@@ -18,13 +18,15 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// What client `number` says to be let in.
+    /// What client `number` says to be let in. The names of the last crowd may not be free yet.
     pub fn hello(self, number: usize) -> Vec<u8> {
+        // IRC's names have nine characters at most.
+        let name = format!("c{number:05}{:03}", std::process::id() % 1000);
         match self {
-            Self::Line => format!("c{number:05}\n"),
+            Self::Line => format!("{name}\n"),
             Self::Raw => String::new(),
             Self::Irc => {
-                format!("NICK c{number:05}\r\nUSER c{number:05} 0 * :crowd\r\nJOIN #crowd\r\n")
+                format!("NICK {name}\r\nUSER {name} 0 * :crowd\r\nJOIN #crowd\r\n")
             }
         }
         .into_bytes()
