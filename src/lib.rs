@@ -19,7 +19,7 @@
 //! | `accept-0`… | 1 per address | admits, starts sessions | `accept` | woken and told |
 //! | `broadcaster` | 1 | owns the room, fans out | its inbox only | every sender of events is gone |
 //! | `reader-N` | 1 per client | is the session | socket, sleep, `events` | end of input, error, stop |
-//! | `writer-N` | 1 per named client | drains its outbox | `frames`, socket | outbox dropped and drained, or error |
+//! | `writer-N` | 1 per named client | drains its outbox | its bell, socket | outbox dropped and drained, or error |
 //! | `log` | 1 | writes log lines out | its queue, standard error | process ends |
 //!
 //! # Channels

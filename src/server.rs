@@ -2,6 +2,7 @@
 //! [`acceptor`], and what happens to them then is in [`session`].
 
 mod acceptor;
+mod bell;
 mod broadcaster;
 mod foreign;
 mod host;
@@ -100,6 +101,7 @@ impl Server {
                     name_timeout: config.name_timeout,
                 },
                 names: names::Names::default(),
+                bells: bell::Bells::default(),
                 stopping: AtomicBool::new(false),
             },
             seats: Seats::new(n_seats),

@@ -1,14 +1,14 @@
 //! The bounded queue between the room and one client's writer: never blocks, and says when it is
 //! full. What is lost then is counted by the room; how it is written is the writer's business.
 //!
-//! The writer waits for its queue by parking. The channel's own wait first looks again and again and
-//! yields in between, which is right for two threads, and costs more than the writing for a thousand
+//! The writer waits for its bell and not for the channel: that would first look again and again and
+//! yield in between, which is right for two threads, and costs more than the writing for a thousand
 //! that wait for one.
 
+use super::bell::Bell;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread::{self, Thread};
 
 /// Most bytes that wait in one outbox: bounds memory, and how stale a slow client's room gets.
 pub const MAX_BYTES: usize = 512 * 1024;
@@ -45,18 +45,19 @@ pub enum Refusal {
 pub struct Outbox {
     // The order matters: the writer has to be woken when the channel is disconnected already.
     deliveries: Sender<Delivery>,
-    writer: Waker,
+    bell: RingAtLast,
     counts: Arc<Counts>,
 }
 
-/// Wakes the writer, at last when it is dropped.
-#[derive(Debug, Default)]
-struct Waker(Option<Thread>);
+/// Rings for the writer when it is dropped.
+#[derive(Debug)]
+struct RingAtLast(Bell);
 
 /// The writer's end.
 #[derive(Debug)]
 pub struct Frames {
     deliveries: Receiver<Delivery>,
+    bell: Bell,
     counts: Arc<Counts>,
 }
 
@@ -66,27 +67,29 @@ struct Counts {
     n_missed_at_end: AtomicU64,
 }
 
-/// An empty queue for at most `n_frames` deliveries and [`MAX_BYTES`], whichever is first.
-pub fn outbox(n_frames: usize) -> (Outbox, Frames) {
+/// An empty queue for at most `n_frames` deliveries and [`MAX_BYTES`], whichever is first, of a writer
+/// that waits for `bell`.
+pub fn outbox(n_frames: usize, bell: Bell) -> (Outbox, Frames) {
     let (sender, receiver) = bounded(n_frames);
     let counts = Arc::new(Counts::default());
     (
         Outbox {
             deliveries: sender,
-            writer: Waker::default(),
+            bell: RingAtLast(bell.clone()),
             counts: Arc::clone(&counts),
         },
         Frames {
             deliveries: receiver,
+            bell,
             counts,
         },
     )
 }
 
 impl Outbox {
-    /// From now on `writer` is woken by what is sent; to be called before anything is.
-    pub fn set_writer(&mut self, writer: Thread) {
-        self.writer = Waker(Some(writer));
+    /// What the writer waits for. Sending does not ring it, so that one ring does for many.
+    pub fn bell(&self) -> &Bell {
+        &self.bell.0
     }
 
     /// Nothing waits: the writer has taken all there was.
@@ -121,23 +124,13 @@ impl Outbox {
                 TrySendError::Full(_) => Refusal::Full,
                 TrySendError::Disconnected(_) => Refusal::Gone,
             }
-        })?;
-        self.writer.wake();
-        Ok(())
+        })
     }
 }
 
-impl Waker {
-    fn wake(&self) {
-        if let Some(writer) = &self.0 {
-            writer.unpark();
-        }
-    }
-}
-
-impl Drop for Waker {
+impl Drop for RingAtLast {
     fn drop(&mut self) {
-        self.wake();
+        self.0.ring();
     }
 }
 
@@ -150,13 +143,14 @@ impl Frames {
     /// The first that `write` returns.
     pub fn drain<E>(&self, mut write: impl FnMut(&Delivery) -> Result<(), E>) -> Result<u64, E> {
         loop {
+            let n_rings = self.bell.n_rings();
             match self.deliveries.try_recv() {
                 Ok(delivery) => {
                     write(&delivery)?;
                     let n_bytes = delivery.bytes().len();
                     self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
                 }
-                Err(TryRecvError::Empty) => thread::park(),
+                Err(TryRecvError::Empty) => self.bell.wait(n_rings),
                 Err(TryRecvError::Disconnected) => break,
             }
         }
@@ -182,7 +176,12 @@ impl Frames {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bell::Bells;
     use super::*;
+
+    fn bell() -> Bell {
+        Bells::default().of(0)
+    }
 
     fn delivery(n_bytes: usize) -> Delivery {
         Delivery {
@@ -194,13 +193,13 @@ mod tests {
 
     #[test]
     fn it_is_full_by_frames_or_by_bytes_whichever_is_first() {
-        let (outbox, _frames) = outbox(3);
+        let (outbox, _frames) = outbox(3, bell());
         for _ in 0..3 {
             assert_eq!(outbox.try_send(delivery(1)), Ok(()));
         }
         assert_eq!(outbox.try_send(delivery(1)), Err(Refusal::Full));
 
-        let (outbox, _frames) = super::outbox(3);
+        let (outbox, _frames) = super::outbox(3, bell());
         assert_eq!(outbox.try_send(delivery(MAX_BYTES)), Ok(()));
         assert_eq!(outbox.try_send(delivery(1)), Err(Refusal::Full));
         assert_eq!(
@@ -212,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_written_makes_room_and_not_before() {
-        let (outbox, frames) = outbox(3);
+        let (outbox, frames) = outbox(3, bell());
         assert_eq!(outbox.try_send(delivery(MAX_BYTES)), Ok(()));
         assert_eq!(outbox.try_send(delivery(0)), Ok(()));
         let stopped = frames.drain(|written| {
@@ -228,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_end_says_what_did_not_fit() {
-        let (outbox, frames) = outbox(1);
+        let (outbox, frames) = outbox(1, bell());
         assert_eq!(outbox.try_send(delivery(1)), Ok(()));
         outbox.end(7);
         drop(outbox);
@@ -237,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_writer_that_has_ended_is_gone_not_full() {
-        let (outbox, frames) = outbox(1);
+        let (outbox, frames) = outbox(1, bell());
         drop(frames);
         assert_eq!(outbox.try_send(delivery(1)), Err(Refusal::Gone));
     }

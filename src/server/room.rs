@@ -2,8 +2,9 @@
 //! clock, so that every rule of it can be tested with channels alone. When a frame goes out is
 //! decided by `broadcaster`.
 
+use super::bell::Bell;
 use super::outbox::{Delivery, Outbox, Refusal};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Which connection: they are counted from 0 and never used twice.
@@ -60,7 +61,8 @@ struct Drops {
 /// The room: its members, and the frame under way that all of them will get.
 #[derive(Debug, Default)]
 pub struct Room {
-    members: HashMap<ClientId, Member>,
+    // In the order of their ids, in which neighbours share a bell.
+    members: BTreeMap<ClientId, Member>,
     frame: Frame,
     drops: Drops,
     /// Members that have missed messages and do not know it yet.
@@ -117,6 +119,7 @@ impl Room {
         }
         self.frame.bytes.clear();
         self.frame.n_messages = 0;
+        self.wake_writers();
         self.members.retain(|_, member| !member.leaving);
         self.count_lagging();
     }
@@ -128,6 +131,7 @@ impl Room {
         for member in self.members.values_mut() {
             if member.n_missed > 0 && member.outbox.is_empty() {
                 member.send(&nothing, 0, 0);
+                member.outbox.bell().ring();
             }
         }
         self.count_lagging();
@@ -171,6 +175,15 @@ impl Room {
     /// There are drops to take.
     pub fn has_drops(&self) -> bool {
         !self.drops.order.is_empty()
+    }
+
+    fn wake_writers(&self) {
+        let members = self.members.values();
+        let mut bells: Vec<&Bell> = members.map(|member| member.outbox.bell()).collect();
+        bells.dedup_by(|this, last| this.is_shared_with(last));
+        for bell in bells {
+            bell.ring_for_all();
+        }
     }
 
     fn close(&mut self) {
@@ -228,12 +241,13 @@ impl Drops {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bell::Bells;
     use super::super::outbox::{Frames, outbox};
     use super::*;
     use std::fmt::Write;
 
     fn join(room: &mut Room, id: ClientId, n_frames: usize) -> Frames {
-        let (outbox, frames) = outbox(n_frames);
+        let (outbox, frames) = outbox(n_frames, Bells::default().of(id));
         room.hear(Event::Join { id, outbox });
         frames
     }

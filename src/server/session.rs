@@ -2,6 +2,7 @@
 //! room, and leaves nothing behind. Everything that has to happen at the end happens in a `Drop`,
 //! so it happens on every path.
 
+use super::bell::Bells;
 use super::foreign;
 use super::lines::{Line, Lines};
 use super::names::{Name, Names, Refusal};
@@ -43,6 +44,8 @@ pub struct Settings {
 pub struct Shared {
     /// The same for all.
     pub settings: Settings,
+    /// What the writers wait on.
+    pub bells: Bells,
     /// The names in use.
     pub names: Names,
     /// The server is on its way out.
@@ -106,14 +109,13 @@ fn chat(
     shared: &Shared,
 ) -> End {
     thread::scope(|scope| {
-        let (mut outbox, frames) = outbox(shared.settings.queue);
+        let (outbox, frames) = outbox(shared.settings.queue, shared.bells.of(id));
         // The writer is declared before the presence, and so dropped after it: it can only drain
         // to an end when the room has let go of the outbox.
         let writer = match Writer::start(scope, id, stream, frames, &shared.stopping) {
             Ok(writer) => writer,
             Err(error) => return no_thread(stream, error),
         };
-        outbox.set_writer(writer.thread());
         let Some(_presence) = Presence::enter(id, outbox, events) else {
             return End::Stopped;
         };

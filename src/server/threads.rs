@@ -3,14 +3,13 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::{Builder, Scope, Thread};
+use std::thread::{Builder, Scope};
 
 /// Stack of every thread, in bytes. At most 20 KiB of it were seen in use, in debug builds; only what is
 /// touched costs memory.
 const STACK: usize = 128 * 1024;
 
-/// Starts a thread that runs `body` once, and returns what wakes it. `name` has at most 15 bytes, which is what the kernel
-/// keeps.
+/// Starts a thread that runs `body` once. `name` has at most 15 bytes, which is what the kernel keeps.
 ///
 /// # Errors
 /// When the system has no thread to give.
@@ -18,7 +17,7 @@ pub fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: String,
     body: impl FnOnce() + Send + 'scope,
-) -> io::Result<Thread> {
+) -> io::Result<()> {
     Builder::new()
         .name(name)
         .stack_size(STACK)
@@ -27,7 +26,7 @@ pub fn spawn<'scope>(
             // its name, its place in the room.
             let _ = catch_unwind(AssertUnwindSafe(body));
         })
-        .map(|handle| handle.thread().clone())
+        .map(drop)
 }
 
 /// A hook for tests, which release builds do not have: panics if `bytes` name this thread and tell

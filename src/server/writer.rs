@@ -9,7 +9,7 @@ use socket2::SockRef;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Scope, Thread};
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 /// What the kernel takes of us at once, in bytes: small, so that the outbox, not the kernel, decides
@@ -28,7 +28,6 @@ pub const GOODBYE: &[u8] = b"* The server is stopping. Goodbye!\n";
 #[derive(Debug)]
 pub struct Writer<'a> {
     stream: &'a TcpStream,
-    thread: Thread,
     ended: Receiver<()>,
 }
 
@@ -48,23 +47,14 @@ impl<'a> Writer<'a> {
         'a: 'scope,
     {
         let (end, ended) = bounded(0);
-        let thread = threads::spawn(scope, format!("writer-{id}"), move || {
+        threads::spawn(scope, format!("writer-{id}"), move || {
             let _end: Sender<()> = end;
             let _cut = CutOnPanic(stream);
             if let Err(error) = write(stream, &frames, stopping) {
                 log::debug!("Connection #{id}: not everything could be sent: {error}");
             }
         })?;
-        Ok(Self {
-            stream,
-            thread,
-            ended,
-        })
-    }
-
-    /// What wakes it.
-    pub fn thread(&self) -> Thread {
-        self.thread.clone()
+        Ok(Self { stream, ended })
     }
 
     /// The client can be sent nothing more: it has gone without a word.
