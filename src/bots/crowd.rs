@@ -38,8 +38,12 @@ const READ: usize = 256 * 1024;
 /// closer: wherever a read begins, since those at its beginning have waited longest for the rest.
 const SAMPLE: usize = 1021;
 
-/// How often somebody speaks while we wait for all to be in.
-const PROBE_INTERVAL: Duration = Duration::from_millis(20);
+/// While we wait for all to be in, somebody speaks when nothing has come for so long: more would
+/// slow down the joining that is to be measured.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// Somebody speaks this often at least, for where it is never quiet.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What has not come after so long without anything coming is lost.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -76,6 +80,7 @@ struct Crowd {
     start: Instant,
     joined_in: Duration,
     buffer: Vec<u8>,
+    last_read: Instant,
     /// Where to look closer, in bytes from the beginning of the next read.
     next_sample: usize,
     latencies: Histogram<u64>,
@@ -105,6 +110,7 @@ impl Crowd {
             start,
             joined_in: Duration::ZERO,
             buffer: vec![0; READ],
+            last_read: start,
             next_sample: 0,
             latencies,
             n_delivered: 0,
@@ -134,7 +140,7 @@ impl Crowd {
             crowd.clients.push(client);
         }
         let mut prober = (0..options.n_clients).cycle();
-        let mut next_probe = Instant::now();
+        let mut last_probe = Instant::now();
         while !crowd.clients.iter().all(|client| client.has_heard) {
             let now = Instant::now();
             if now - start > JOIN_TIMEOUT {
@@ -142,11 +148,13 @@ impl Crowd {
                     "Not everyone was let in within a minute: has the server room for so many?",
                 ));
             }
+            let quiet = crowd.last_read.max(last_probe) + QUIET;
+            let next_probe = quiet.min(last_probe + PROBE_INTERVAL);
             if now >= next_probe {
                 let prober = prober.next().unwrap_or_default();
                 let probe = options.dialect.message(0, options.size);
                 crowd.clients[prober].send(&probe)?;
-                next_probe = now + PROBE_INTERVAL;
+                last_probe = now;
             }
             crowd.listen(next_probe)?;
         }
@@ -264,6 +272,7 @@ impl Crowd {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error),
         };
+        self.last_read = Instant::now();
         let bytes = &self.buffer[..n_read];
         let n_marks = memchr_iter(MARK, bytes).count();
         client.has_heard |= n_marks > 0;
@@ -273,10 +282,9 @@ impl Crowd {
         if n_marks == 0 || self.first_stamp == u64::MAX {
             return Ok(());
         }
-        let now = Instant::now();
         self.n_delivered += n_marks as u64;
-        self.last_delivery = now;
-        let now = self.stamp(now);
+        self.last_delivery = self.last_read;
+        let now = self.stamp(self.last_read);
         let bytes = &self.buffer[..n_read];
         while self.next_sample < n_read {
             let stamp = memrchr(MARK, &bytes[..=self.next_sample])
