@@ -120,7 +120,6 @@ impl<'scope> Acceptor<'scope> {
             let end = session::run(id, &stream, &seat, &events, shared);
             log::info!("Connection #{id}: {end}");
         })
-        .map(drop)
         .map_err(|error| {
             turn_away(
                 stream,

@@ -100,6 +100,8 @@ pub fn run(
     end
 }
 
+// Inlined, these two would keep each other's variables on the stack of every session: a page more.
+#[inline(never)]
 fn chat(
     id: ClientId,
     stream: &TcpStream,
@@ -152,6 +154,7 @@ impl Drop for Presence<'_> {
 }
 
 /// Asks for a name until there is one that can be had.
+#[inline(never)]
 fn take_name<'a>(
     mut stream: &TcpStream,
     seat: &Seat<'_>,
