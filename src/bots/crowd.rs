@@ -14,19 +14,21 @@
 )]
 
 mod dialect;
+mod progress;
 mod report;
 
 use super::lost;
 use crate::options::CrowdOptions;
 pub use dialect::Dialect;
-use dialect::{MARK, STAMP};
+use dialect::{MARK, Notices, STAMP};
 use hdrhistogram::Histogram;
 use memchr::{memchr_iter, memrchr};
+use progress::{PROGRESS_INTERVAL, Progress};
 use report::{Process, Report};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -51,7 +53,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// A server that does not let all in takes too long.
 const JOIN_TIMEOUT: Duration = Duration::from_mins(1);
 
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+/// Without a pace so many messages are said at a time.
+const BURST: u64 = 64;
 
 /// Longest latency that is told apart, in microseconds.
 const LONGEST: u64 = 60_000_000;
@@ -85,6 +88,7 @@ struct Crowd {
     next_sample: usize,
     latencies: Histogram<u64>,
     n_delivered: u64,
+    n_missed: u64,
     last_delivery: Instant,
     /// Stamps from this one on are of the measurement; earlier ones are of the joining.
     first_stamp: u64,
@@ -95,6 +99,14 @@ struct Client {
     has_heard: bool,
     /// What the socket did not take yet.
     unsent: Vec<u8>,
+    notices: Notices,
+}
+
+/// What was said so far.
+struct Talk {
+    begin: Instant,
+    n_sent: u64,
+    lateness: Histogram<u64>,
 }
 
 impl Crowd {
@@ -114,6 +126,7 @@ impl Crowd {
             next_sample: 0,
             latencies,
             n_delivered: 0,
+            n_missed: 0,
             last_delivery: start,
             first_stamp: u64::MAX,
         };
@@ -135,6 +148,7 @@ impl Crowd {
                 stream,
                 has_heard: false,
                 unsent: Vec::new(),
+                notices: Notices::default(),
             };
             client.send(&options.dialect.hello(number))?;
             crowd.clients.push(client);
@@ -171,68 +185,120 @@ impl Crowd {
         }
         self.first_stamp = self.stamp(Instant::now()) + 1;
         self.n_delivered = 0;
+        self.n_missed = 0;
         let memory = options.pid.map(Process::memory).transpose()?;
         let cpu_before = options.pid.map(Process::cpu).transpose()?;
         let own_cpu_before = Process::cpu(std::process::id())?;
 
-        let n_messages = (options.n_talkers as f64 * options.rate * options.seconds) as u64;
-        let step = Duration::from_secs_f64(1.0 / (options.n_talkers as f64 * options.rate));
         let hearers = options.n_clients - usize::from(!options.dialect.echoes());
-        let n_expected = n_messages * hearers as u64;
-        let begin = Instant::now();
-        self.last_delivery = begin;
-        let mut lateness = Histogram::<u64>::new(3).map_err(io::Error::other)?;
-        let mut n_sent = 0;
+        let mut talk = Talk {
+            begin: Instant::now(),
+            n_sent: 0,
+            lateness: Histogram::new(3).map_err(io::Error::other)?,
+        };
+        self.last_delivery = talk.begin;
+        self.watch_talkers(options, EventFlags::IN | EventFlags::OUT)?;
         let mut progress = Progress::new(options.json);
-        loop {
-            let now = Instant::now();
-            // All messages are spread evenly over the time, and the talkers take turns.
-            while n_sent < n_messages {
-                let due = begin + step.mul_f64(n_sent as f64);
-                if due > now {
-                    break;
-                }
-                let talker = n_sent as usize % options.n_talkers;
-                let message = options.dialect.message(self.stamp(due), options.size);
-                self.clients[talker].send(&message)?;
-                lateness.saturating_record(due.elapsed().as_micros() as u64);
-                n_sent += 1;
-            }
-            let all_sent = n_sent == n_messages;
-            if all_sent
-                && (self.n_delivered >= n_expected || self.last_delivery.elapsed() > PATIENCE)
-            {
-                break;
-            }
-            let next_due = begin + step.mul_f64(n_sent as f64);
-            self.listen(if all_sent {
-                now + PROGRESS_INTERVAL
-            } else {
-                next_due
-            })?;
-            progress.show(n_sent, self.n_delivered);
+        while let Some(next_due) = self.say_what_is_due(options, &mut talk)? {
+            self.listen(next_due)?;
+            progress.show(talk.n_sent, self.n_delivered);
+        }
+        while self.clients.iter().any(|client| !client.unsent.is_empty())
+            && self.last_delivery.elapsed() <= PATIENCE
+        {
+            self.listen(Instant::now() + PROGRESS_INTERVAL)?;
+        }
+        self.watch_talkers(options, EventFlags::IN)?;
+        let n_expected = talk.n_sent * hearers as u64;
+        while self.n_delivered + self.n_missed < n_expected
+            && self.last_delivery.elapsed() <= PATIENCE
+        {
+            self.listen(Instant::now() + PROGRESS_INTERVAL)?;
+            progress.show(talk.n_sent, self.n_delivered);
         }
         progress.clear();
-        let took = self.last_delivery - begin;
+        let took = self.last_delivery - talk.begin;
         let own_cpu = Process::cpu(std::process::id())? - own_cpu_before;
         let cpu = options.pid.map(Process::cpu).transpose()?;
         Ok(Report {
             joined_in: self.joined_in,
             n_clients: options.n_clients as u64,
-            n_sent,
+            n_sent: talk.n_sent,
             n_expected,
             n_delivered: self.n_delivered,
+            n_missed: self.n_missed,
             took,
             latencies: std::mem::replace(
                 &mut self.latencies,
                 Histogram::new(3).map_err(io::Error::other)?,
             ),
-            lateness,
+            lateness: talk.lateness,
             own_cpu,
-            elapsed: begin.elapsed(),
+            elapsed: talk.begin.elapsed(),
             server_cpu: cpu.zip(cpu_before).map(|(after, before)| after - before),
             server_memory: memory,
         })
+    }
+
+    /// Says what is due by now, and tells when more will be; nothing when all has been said.
+    fn say_what_is_due(
+        &mut self,
+        options: &CrowdOptions,
+        talk: &mut Talk,
+    ) -> io::Result<Option<Instant>> {
+        let now = Instant::now();
+        let Some(rate) = options.rate else {
+            return self.say_what_fits(options, talk, now);
+        };
+        let rate = rate * options.n_talkers as f64;
+        let n_messages = (rate * options.seconds) as u64;
+        // All messages are spread evenly over the time, and the talkers take turns.
+        while talk.n_sent < n_messages {
+            let due = talk.begin + Duration::from_secs_f64(talk.n_sent as f64 / rate);
+            if due > now {
+                return Ok(Some(due));
+            }
+            let talker = talk.n_sent as usize % options.n_talkers;
+            let message = options.dialect.message(self.stamp(due), options.size);
+            self.clients[talker].send(&message)?;
+            let lateness = due.elapsed().as_micros() as u64;
+            talk.lateness.saturating_record(lateness);
+            talk.n_sent += 1;
+        }
+        Ok(None)
+    }
+
+    /// Says as much as the sockets of the talkers take, until the time is over.
+    fn say_what_fits(
+        &mut self,
+        options: &CrowdOptions,
+        talk: &mut Talk,
+        now: Instant,
+    ) -> io::Result<Option<Instant>> {
+        let end = talk.begin + Duration::from_secs_f64(options.seconds);
+        if now >= end {
+            return Ok(None);
+        }
+        let message = options.dialect.message(self.stamp(now), options.size);
+        let burst = message.repeat(BURST as usize);
+        for talker in &mut self.clients[..options.n_talkers] {
+            if talker.unsent.is_empty() {
+                talker.send(&burst)?;
+                talk.n_sent += BURST;
+            }
+        }
+        Ok(Some(end))
+    }
+
+    /// Talkers without a pace have to be told when their sockets take more.
+    fn watch_talkers(&self, options: &CrowdOptions, flags: EventFlags) -> io::Result<()> {
+        if options.rate.is_none() {
+            for (number, talker) in self.clients[..options.n_talkers].iter().enumerate() {
+                let data = EventData::new_u64(number as u64);
+                epoll::modify(&self.poll, &talker.stream, data, flags)?;
+            }
+        }
+        Ok(())
     }
 
     /// Microseconds since the start.
@@ -276,6 +342,7 @@ impl Crowd {
         let bytes = &self.buffer[..n_read];
         let n_marks = memchr_iter(MARK, bytes).count();
         client.has_heard |= n_marks > 0;
+        self.n_missed += client.notices.n_missed(bytes);
         if let Some(answer) = dialect::answer(bytes) {
             client.send(&answer)?;
         }
@@ -318,38 +385,5 @@ impl Client {
             }
         }
         Ok(())
-    }
-}
-
-/// A line that is written over and over, for a person at a terminal.
-struct Progress {
-    shown: Option<Instant>,
-    wanted: bool,
-}
-
-impl Progress {
-    fn new(json: bool) -> Self {
-        Self {
-            shown: None,
-            wanted: !json && io::stderr().is_terminal(),
-        }
-    }
-
-    fn show(&mut self, n_sent: u64, n_delivered: u64) {
-        if self.wanted
-            && self
-                .shown
-                .is_none_or(|shown| shown.elapsed() >= PROGRESS_INTERVAL)
-        {
-            self.shown = Some(Instant::now());
-            // It is for the eye only.
-            let _ = write!(io::stderr(), "\r{n_sent} sent, {n_delivered} delivered ");
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown.is_some() {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
     }
 }

@@ -272,5 +272,22 @@ fn the_crowd_measures_what_it_says() {
         "{json}"
     );
     assert_eq!(json.lines().count(), 1);
+    let flood = [
+        "--clients",
+        "9",
+        "--talkers",
+        "1",
+        "--rate",
+        "0",
+        "--seconds",
+        "0.5",
+    ];
+    let json = crowd(&[&flood[..], &["--json"]].concat());
+    let field = |name: &str| -> u64 {
+        let (_, value) = json.split_once(&format!("\"{name}\":")).unwrap();
+        value.split(',').next().unwrap().parse().unwrap()
+    };
+    assert_eq!(field("delivered") + field("missed"), field("expected"));
+    assert!(field("expected") >= 9 * field("sent") && field("sent") > 0);
     assert!(server.stop().success());
 }

@@ -1,10 +1,15 @@
 //! How different chat servers want to be spoken to, so that they can be measured by one instrument.
 
+use memchr::{memchr, memchr_iter};
+
 /// Stands before every stamp; no server adds one of its own.
 pub const MARK: u8 = b'^';
 
 /// Length of a stamp, in bytes: hexadecimal microseconds.
 pub const STAMP: usize = 12;
+
+/// Longest notice of a server that matters here, in bytes.
+const NOTICE: usize = 64;
 
 /// What a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +67,40 @@ pub fn stamp(bytes: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(bytes).ok()?, 16).ok()
 }
 
+/// Finds what a server says of messages that one client missed, however its words are split.
+#[derive(Debug, Default)]
+pub struct Notices(Vec<u8>);
+
+impl Notices {
+    /// How many messages were missed, by what `bytes` add to what came before.
+    pub fn n_missed(&mut self, bytes: &[u8]) -> u64 {
+        let joined;
+        let bytes = if self.0.is_empty() {
+            bytes
+        } else {
+            joined = [&std::mem::take(&mut self.0), bytes].concat();
+            &joined
+        };
+        let mut n_missed = 0;
+        let at_line_begin = |at: &usize| *at == 0 || bytes[at - 1] == b'\n';
+        for at in memchr_iter(b'*', bytes).filter(at_line_begin) {
+            match memchr(b'\n', &bytes[at..]) {
+                Some(n_bytes) => n_missed += missed(&bytes[at..at + n_bytes]),
+                None => self.0 = bytes[at..].iter().copied().take(NOTICE).collect(),
+            }
+        }
+        n_missed
+    }
+}
+
+fn missed(line: &[u8]) -> u64 {
+    let number = line.strip_prefix(b"* You missed ").unwrap_or_default();
+    let digits = number.split(|byte| *byte == b' ').next();
+    digits
+        .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
+        .unwrap_or(0)
+}
+
 /// What some bytes of the server have to be answered with: IRC's ping.
 pub fn answer(bytes: &[u8]) -> Option<Vec<u8>> {
     let line = bytes.strip_prefix(b"PING ")?;
@@ -82,6 +121,23 @@ mod tests {
             assert_eq!(stamp(&message[mark + 1..][..STAMP]), Some(0xabc));
             assert!(dialect.message(0, 1).len() > STAMP);
         }
+    }
+
+    #[test]
+    fn missed_messages_are_added_up_however_they_are_split() {
+        let bytes = b"a> x\n* You missed 1 message.\nb> y\n* You missed 4321 messages.\n* Bye!\n";
+        for at in 0..bytes.len() {
+            let mut notices = Notices::default();
+            let (one, other) = bytes.split_at(at);
+            assert_eq!(
+                notices.n_missed(one) + notices.n_missed(other),
+                4322,
+                "{at}"
+            );
+        }
+        let mut notices = Notices::default();
+        let n_missed: u64 = bytes.chunks(1).map(|byte| notices.n_missed(byte)).sum();
+        assert_eq!(n_missed, 4322);
     }
 
     #[test]

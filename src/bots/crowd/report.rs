@@ -19,6 +19,8 @@ pub struct Report {
     pub n_expected: u64,
     /// Deliveries that there were.
     pub n_delivered: u64,
+    /// Deliveries that there were not, and of which the server said so.
+    pub n_missed: u64,
     /// From the first message to the last delivery.
     pub took: Duration,
     /// From when a message was due to when it was read, in microseconds.
@@ -48,6 +50,10 @@ impl Report {
                 self.latency(1.0)
             ),
         };
+        let pace = options.rate.map_or_else(
+            || "as fast as they can".to_owned(),
+            |rate| format!("{rate} times a second"),
+        );
         let server = match (self.cpu_per_delivery(), self.memory_per_client()) {
             (Some(cpu), Some(memory)) => {
                 format!("{cpu:.3} µs of processor time per delivery, {memory:.1} KB per client")
@@ -55,18 +61,17 @@ impl Report {
             _ => "give --pid to see what it needs".to_owned(),
         };
         format!(
-            "Crowd of {} at {}: {} talk {} times a second for {} s, {} bytes each\n\
+            "Crowd of {} at {}: {} talk {pace} for {} s, {} bytes each\n\
              joined     in {:.2} s\n\
              sent       {} messages\n\
              delivered  {} of {} ({:.1} %), {:.2} million a second\n\
-             lost       {}\n\
+             lost       {}, of which the server has told {}\n\
              latency    {latency}\n\
              the crowd  {:.2} of a core\n\
              the server {server}\n",
             self.n_clients,
             options.address,
             options.n_talkers,
-            options.rate,
             options.seconds,
             options.size,
             self.joined_in.as_secs_f64(),
@@ -76,6 +81,7 @@ impl Report {
             self.percent_delivered(),
             self.deliveries_per_second() / 1e6,
             self.n_expected.saturating_sub(self.n_delivered),
+            self.n_missed,
             self.own_share(),
         )
     }
@@ -85,7 +91,7 @@ impl Report {
         let number = |value: Option<f64>| value.map_or("null".to_owned(), |it| format!("{it:.4}"));
         let latency = |quantile| number(self.doubt().is_none().then(|| self.latency(quantile)));
         format!(
-            "{{\"clients\":{},\"joined_s\":{:.3},\"sent\":{},\"expected\":{},\"delivered\":{},\
+            "{{\"clients\":{},\"joined_s\":{:.3},\"sent\":{},\"expected\":{},\"delivered\":{},\"missed\":{},\
              \"deliveries_per_s\":{:.0},\"p50_ms\":{},\"p90_ms\":{},\"p99_ms\":{},\"max_ms\":{},\
              \"crowd_cores\":{:.3},\"server_us_per_delivery\":{},\"server_kb_per_client\":{}}}\n",
             self.n_clients,
@@ -93,6 +99,7 @@ impl Report {
             self.n_sent,
             self.n_expected,
             self.n_delivered,
+            self.n_missed,
             self.deliveries_per_second(),
             latency(0.5),
             latency(0.9),
@@ -195,6 +202,7 @@ mod tests {
             n_sent: 100,
             n_expected: 1000,
             n_delivered: 1000,
+            n_missed: 0,
             took: Duration::from_secs(2),
             latencies,
             lateness: late,
@@ -217,7 +225,7 @@ mod tests {
     fn json_has_what_was_measured() {
         let json = report(50_000, 0).json();
         for part in [
-            "\"delivered\":1000",
+            "\"delivered\":1000,\"missed\":0",
             "\"deliveries_per_s\":500",
             "\"p50_ms\":50.0",
             "\"server_us_per_delivery\":1.0000",
