@@ -6,11 +6,12 @@ usage() {
     cat <<'USAGE'
 Usage: scripts/bench.sh [--runs N] [--clients "N N ..."]
 
-Rooms in which everyone talks five times a second, 64 bytes each, for 5 s, on
-Trio Chat, "ncat --chat" and ngircd in turn; the crowd that talks and listens is
-on this machine too. Prints a Markdown table of the medians, with the least and
-the most in brackets, and draws scripts/bench.svg. Takes about a quarter of an
-hour. Needs ncat, ngircd and gnuplot.
+On Trio Chat, "ncat --chat" and ngircd in turn: rooms in which everyone talks
+five times a second, a room of 8,000 in which one does, and one client that
+floods 100; 64 bytes a message, for 5 s, and the crowd that talks and listens is
+on this machine too. Prints Markdown tables of the medians, with the least and
+the most in brackets, and draws scripts/bench.svg of the first. Takes about a
+quarter of an hour. Needs ncat, ngircd and gnuplot.
 
   --runs N        runs of each kind, of which the median counts [3]
   --clients LIST  sizes of the room [50 200 500 1000 1500 2000]
@@ -23,6 +24,7 @@ fail() {
 }
 
 runs=3
+servers=(trio-chat ncat ngircd)
 sizes=(50 200 500 1000 1500 2000)
 while (($# > 0)); do
     case "$1" in
@@ -57,7 +59,12 @@ cargo build --release --quiet --manifest-path "$root/Cargo.toml"
 trio=${CARGO_TARGET_DIR:-$root/target}/release/trio-chat
 work=$(mktemp -d)
 server=
+crowd=
 stop() {
+    if [[ -n "$crowd" ]]; then
+        kill "$crowd" 2>/dev/null || true
+        crowd=
+    fi
     if [[ -n "$server" ]]; then
         kill "$server" 2>/dev/null || true
         wait "$server" 2>/dev/null || true
@@ -79,12 +86,12 @@ free_port() {
     port=$(sed -n 's/.*listening on .*://p' "$work/port")
 }
 
-# start NAME: runs that server on $port, and sets what it speaks.
+# start NAME [OPTION...]: runs that server on $port, and sets what it speaks.
 start() {
     case "$1" in
     trio-chat)
         protocol=line
-        "$trio" -q "127.0.0.1:$port" 2>/dev/null &
+        "$trio" -q "127.0.0.1:$port" "${@:2}" 2>/dev/null &
         ;;
     ncat)
         protocol=raw
@@ -122,35 +129,81 @@ spread() {
         }'
 }
 
+# measure NAME OPTION... [-- SERVER_OPTION...]: lets crowds measure that server, and leaves a line of
+# JSON for each run in $work/runs. Fails when a crowd was not let in.
+measure() {
+    local name=$1 crowd_options=() run
+    shift
+    while (($# > 0)) && [[ "$1" != -- ]]; do
+        crowd_options+=("$1")
+        shift
+    done
+    : >"$work/runs"
+    for ((run = 1; run <= runs; run++)); do
+        free_port
+        start "$name" "${@:2}"
+        timeout 90 "$trio" crowd "127.0.0.1:$port" "${crowd_options[@]}" --protocol "$protocol" \
+            --pid "$server" --json >>"$work/runs" 2>/dev/null &
+        crowd=$!
+        wait "$crowd" || {
+            stop
+            return 1
+        }
+        crowd=
+        stop
+    done
+}
+
+# column FIELD [UNIT]: the spread of that number over the runs, in UNITs.
+column() {
+    field "$1" <"$work/runs" | awk -v unit="${2:-1}" '{ print $1 == "-" ? $1 : $1 / unit }' | spread
+}
+
+# share FIELD: the spread of that number's percentage of all deliveries over the runs.
+share() {
+    paste <(field "$1" <"$work/runs") <(field expected <"$work/runs") |
+        awk '{ print 100 * $1 / $2 }' | spread
+}
+
 echo "| server | clients | delivered % | p50 ms | p99 ms | µs of CPU per delivery |"
 echo "|---|---|---|---|---|---|"
-for name in trio-chat ncat ngircd; do
+for name in "${servers[@]}"; do
+    touch "$work/$name.data"
     for size in "${sizes[@]}"; do
-        rm -f "$work"/run.*
-        for ((run = 1; run <= runs; run++)); do
-            free_port
-            start "$name"
-            timeout 60 "$trio" crowd "127.0.0.1:$port" --clients "$size" --protocol "$protocol" \
-                --pid "$server" --json >"$work/run.$run" 2>/dev/null || break
-            stop
-        done
-        stop
-        if ((run <= runs)); then
-            echo "| $name | $size | not all were let in within a minute | - | - | - |"
+        measure "$name" --clients "$size" || {
+            echo "| $name | $size | not all were let in | - | - | - |"
             break
-        fi
-        cat "$work"/run.* >"$work/runs"
-        delivered=$(while IFS= read -r line; do
-            awk -v got="$(field delivered <<<"$line")" -v of="$(field expected <<<"$line")" \
-                'BEGIN { print 100 * got / of }'
-        done <"$work/runs" | spread)
-        p50=$(field p50_ms <"$work/runs" | spread)
-        p99=$(field p99_ms <"$work/runs" | spread)
-        cpu=$(field server_us_per_delivery <"$work/runs" | spread)
-        echo "| $name | $size | $delivered | $p50 | $p99 | $cpu |"
+        }
+        delivered=$(share delivered)
+        p99=$(column p99_ms)
+        echo "| $name | $size | $delivered | $(column p50_ms) | $p99 |" \
+            "$(column server_us_per_delivery) |"
         echo "$size ${delivered%% *} ${p99%% *}" >>"$work/$name.data"
     done
-    touch "$work/$name.data"
+done
+
+echo
+echo "| server | quiet clients | joined in s | KB of memory each | the last hears a message after ms |"
+echo "|---|---|---|---|---|"
+for name in "${servers[@]}"; do
+    if measure "$name" --clients 8000 --talkers 1 --rate 2; then
+        echo "| $name | 8000 | $(column joined_s) | $(column server_kb_per_client) | $(column max_ms) |"
+    else
+        echo "| $name | 8000 | not all were let in | - | - |"
+    fi
+done
+
+echo
+echo "| server | one floods, 100 hear: millions of deliveries a second | delivered % | told that they missed % |"
+echo "|---|---|---|---|"
+for name in "${servers[@]}"; do
+    no_pace=()
+    [[ "$name" != trio-chat ]] || no_pace=(--rate 0)
+    if measure "$name" --clients 100 --talkers 1 --rate 0 -- "${no_pace[@]}"; then
+        echo "| $name | $(column deliveries_per_s 1e6) | $(share delivered) | $(share missed) |"
+    else
+        echo "| $name | the crowd was cut off | - | - |"
+    fi
 done
 
 # Grey text and lines of middling brightness can be read on white and on dark.

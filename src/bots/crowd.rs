@@ -1,8 +1,8 @@
 //! The crowd: many clients that talk and listen at once, in one process, to measure a server with.
 //!
 //! It is a measuring instrument and not a server, so it has to be cheap: one thread, sockets that
-//! never block, and one poll. What it prints is in `report`, how servers want to be spoken to in
-//! `dialect`.
+//! never block, and one poll. What it has heard is counted in `tally` and printed by `report`; how
+//! servers want to be spoken to is in `dialect`.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -16,13 +16,14 @@
 mod dialect;
 mod progress;
 mod report;
+mod tally;
 
 use super::lost;
 use crate::options::CrowdOptions;
 pub use dialect::Dialect;
-use dialect::{MARK, Notices, STAMP};
+use dialect::{MARK, Notices};
 use hdrhistogram::Histogram;
-use memchr::{memchr_iter, memrchr};
+use memchr::memchr_iter;
 use progress::{PROGRESS_INTERVAL, Progress};
 use report::{Process, Report};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -32,13 +33,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
+use tally::Tally;
 
 /// One read takes at most so much, in bytes: about what a busy room sends at a time.
 const READ: usize = 256 * 1024;
-
-/// Of what is received every message is counted, and the one at every so many bytes is looked at
-/// closer: wherever a read begins, since those at its beginning have waited longest for the rest.
-const SAMPLE: usize = 1021;
 
 /// While we wait for all to be in, somebody speaks when nothing has come for so long: more would
 /// slow down the joining that is to be measured.
@@ -56,16 +54,13 @@ const JOIN_TIMEOUT: Duration = Duration::from_mins(1);
 /// Without a pace so many messages are said at a time.
 const BURST: u64 = 64;
 
-/// Longest latency that is told apart, in microseconds.
-const LONGEST: u64 = 60_000_000;
-
 /// Runs the crowd, and prints what it has measured on standard output.
 ///
 /// # Errors
 /// One sentence that says what went wrong.
 pub fn run(options: &CrowdOptions) -> Result<(), String> {
     let report = Crowd::join(options)
-        .and_then(|mut crowd| crowd.talk(options))
+        .and_then(|crowd| crowd.talk(options))
         .map_err(|error| lost(&error))?;
     let text = if options.json {
         report.json()
@@ -84,14 +79,7 @@ struct Crowd {
     joined_in: Duration,
     buffer: Vec<u8>,
     last_read: Instant,
-    /// Where to look closer, in bytes from the beginning of the next read.
-    next_sample: usize,
-    latencies: Histogram<u64>,
-    n_delivered: u64,
-    n_missed: u64,
-    last_delivery: Instant,
-    /// Stamps from this one on are of the measurement; earlier ones are of the joining.
-    first_stamp: u64,
+    tally: Tally,
 }
 
 struct Client {
@@ -115,7 +103,6 @@ impl Crowd {
         let start = Instant::now();
         let address = options.address.to_socket_addrs()?.next();
         let address = address.ok_or_else(|| io::Error::other("The address is of no host."))?;
-        let latencies = Histogram::new_with_bounds(1, LONGEST, 3).map_err(io::Error::other)?;
         let mut crowd = Self {
             poll: epoll::create(CreateFlags::CLOEXEC)?,
             clients: Vec::with_capacity(options.n_clients),
@@ -123,12 +110,7 @@ impl Crowd {
             joined_in: Duration::ZERO,
             buffer: vec![0; READ],
             last_read: start,
-            next_sample: 0,
-            latencies,
-            n_delivered: 0,
-            n_missed: 0,
-            last_delivery: start,
-            first_stamp: u64::MAX,
+            tally: Tally::new(0).map_err(io::Error::other)?,
         };
         for number in 0..options.n_clients {
             let stream = TcpStream::connect(address).map_err(|error| {
@@ -177,15 +159,14 @@ impl Crowd {
     }
 
     /// Lets them talk, and waits until everything has come that will.
-    fn talk(&mut self, options: &CrowdOptions) -> io::Result<Report> {
+    fn talk(mut self, options: &CrowdOptions) -> io::Result<Report> {
         // What was said while they joined is through after this.
         let settled = Instant::now() + Duration::from_secs(1);
         while Instant::now() < settled {
             self.listen(settled)?;
         }
-        self.first_stamp = self.stamp(Instant::now()) + 1;
-        self.n_delivered = 0;
-        self.n_missed = 0;
+        let start = self.stamp(Instant::now()) + 1;
+        self.tally = Tally::new(start).map_err(io::Error::other)?;
         let memory = options.pid.map(Process::memory).transpose()?;
         let cpu_before = options.pid.map(Process::cpu).transpose()?;
         let own_cpu_before = Process::cpu(std::process::id())?;
@@ -196,28 +177,28 @@ impl Crowd {
             n_sent: 0,
             lateness: Histogram::new(3).map_err(io::Error::other)?,
         };
-        self.last_delivery = talk.begin;
+        self.last_read = talk.begin;
         self.watch_talkers(options, EventFlags::IN | EventFlags::OUT)?;
         let mut progress = Progress::new(options.json);
         while let Some(next_due) = self.say_what_is_due(options, &mut talk)? {
             self.listen(next_due)?;
-            progress.show(talk.n_sent, self.n_delivered);
+            progress.show(talk.n_sent, self.tally.n_delivered);
         }
         while self.clients.iter().any(|client| !client.unsent.is_empty())
-            && self.last_delivery.elapsed() <= PATIENCE
+            && self.last_read.elapsed() <= PATIENCE
         {
             self.listen(Instant::now() + PROGRESS_INTERVAL)?;
         }
         self.watch_talkers(options, EventFlags::IN)?;
         let n_expected = talk.n_sent * hearers as u64;
-        while self.n_delivered + self.n_missed < n_expected
-            && self.last_delivery.elapsed() <= PATIENCE
+        while self.tally.n_delivered + self.tally.n_missed < n_expected
+            && self.last_read.elapsed() <= PATIENCE
         {
             self.listen(Instant::now() + PROGRESS_INTERVAL)?;
-            progress.show(talk.n_sent, self.n_delivered);
+            progress.show(talk.n_sent, self.tally.n_delivered);
         }
         progress.clear();
-        let took = self.last_delivery - talk.begin;
+        let took = self.last_read - talk.begin;
         let own_cpu = Process::cpu(std::process::id())? - own_cpu_before;
         let cpu = options.pid.map(Process::cpu).transpose()?;
         Ok(Report {
@@ -225,13 +206,10 @@ impl Crowd {
             n_clients: options.n_clients as u64,
             n_sent: talk.n_sent,
             n_expected,
-            n_delivered: self.n_delivered,
-            n_missed: self.n_missed,
+            n_delivered: self.tally.n_delivered,
+            n_missed: self.tally.n_missed,
             took,
-            latencies: std::mem::replace(
-                &mut self.latencies,
-                Histogram::new(3).map_err(io::Error::other)?,
-            ),
+            latencies: self.tally.latencies,
             lateness: talk.lateness,
             own_cpu,
             elapsed: talk.begin.elapsed(),
@@ -340,30 +318,14 @@ impl Crowd {
         };
         self.last_read = Instant::now();
         let bytes = &self.buffer[..n_read];
-        let n_marks = memchr_iter(MARK, bytes).count();
-        client.has_heard |= n_marks > 0;
-        self.n_missed += client.notices.n_missed(bytes);
+        let n_messages = memchr_iter(MARK, bytes).count() as u64;
+        client.has_heard |= n_messages > 0;
         if let Some(answer) = dialect::answer(bytes) {
             client.send(&answer)?;
         }
-        if n_marks == 0 || self.first_stamp == u64::MAX {
-            return Ok(());
-        }
-        self.n_delivered += n_marks as u64;
-        self.last_delivery = self.last_read;
-        let now = self.stamp(self.last_read);
-        let bytes = &self.buffer[..n_read];
-        while self.next_sample < n_read {
-            let stamp = memrchr(MARK, &bytes[..=self.next_sample])
-                .and_then(|mark| bytes.get(mark + 1..mark + 1 + STAMP))
-                .and_then(dialect::stamp);
-            if let Some(stamp) = stamp.filter(|stamp| *stamp >= self.first_stamp) {
-                self.latencies
-                    .saturating_record(now.saturating_sub(stamp).max(1));
-            }
-            self.next_sample += SAMPLE;
-        }
-        self.next_sample -= n_read;
+        self.tally.n_missed += client.notices.n_missed(bytes);
+        let now = (self.last_read - self.start).as_micros() as u64;
+        self.tally.add(bytes, n_messages, now);
         Ok(())
     }
 }
