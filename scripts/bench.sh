@@ -118,14 +118,14 @@ field() {
 # The median of some numbers, with the least and the most; "-" where one is missing.
 spread() {
     sort -g | awk '
+        function short(x) { return x < 1000 ? sprintf("%.3g", x) : sprintf("%d", x) }
         $1 == "-" { missing = 1 }
         { value[NR] = $1 }
         END {
             if (missing || NR == 0) { print "-"; exit }
             median = value[int((NR + 1) / 2)]
-            if (NR == 1) printf "%.3g", median
-            else printf "%.3g (%.3g–%.3g)", median, value[1], value[NR]
-            print ""
+            if (NR == 1) print short(median)
+            else print short(median) " (" short(value[1]) "–" short(value[NR]) ")"
         }'
 }
 
@@ -212,20 +212,20 @@ set terminal svg size 800,320 font "sans-serif,13"
 set output "$root/scripts/bench.svg"
 set border linecolor "#888888"
 set tics textcolor "#888888"
-set key textcolor "#888888" left top
+set key textcolor "#888888" right bottom
+set xtics 500
 set grid linecolor "#888888" linewidth 0.3
 set xlabel "clients, all talking" textcolor "#888888"
 set style data linespoints
 set datafile missing "-"
 set multiplot layout 1,2
 set logscale y
-set title "latency, p99, ms" textcolor "#888888"
+set title "latency, p99, ms (a line ends where not all were let in)" textcolor "#888888"
 plot "$work/trio-chat.data" using 1:3 title "Trio Chat" linewidth 3 linecolor "#2a9d55", \
      "$work/ncat.data" using 1:3 title "ncat --chat" linewidth 2 linecolor "#d98b1f", \
      "$work/ngircd.data" using 1:3 title "ngircd" linewidth 2 linecolor "#4f86d9"
 unset logscale y
 set yrange [0:105]
-set key left bottom
 set title "delivered, %" textcolor "#888888"
 plot "$work/trio-chat.data" using 1:2 title "Trio Chat" linewidth 3 linecolor "#2a9d55", \
      "$work/ncat.data" using 1:2 title "ncat --chat" linewidth 2 linecolor "#d98b1f", \

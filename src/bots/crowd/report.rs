@@ -50,6 +50,13 @@ impl Report {
                 self.latency(1.0)
             ),
         };
+        let lost = match self.n_expected.saturating_sub(self.n_delivered) {
+            0 => "none".to_owned(),
+            n_lost => format!(
+                "{n_lost}, and of {} of them the server has told",
+                self.n_missed
+            ),
+        };
         let pace = options.rate.map_or_else(
             || "as fast as they can".to_owned(),
             |rate| format!("{rate} times a second"),
@@ -65,7 +72,7 @@ impl Report {
              joined     in {:.2} s\n\
              sent       {} messages\n\
              delivered  {} of {} ({:.1} %), {:.2} million a second\n\
-             lost       {}, of which the server has told {}\n\
+             lost       {lost}\n\
              latency    {latency}\n\
              the crowd  {:.2} of a core\n\
              the server {server}\n",
@@ -80,8 +87,6 @@ impl Report {
             self.n_expected,
             self.percent_delivered(),
             self.deliveries_per_second() / 1e6,
-            self.n_expected.saturating_sub(self.n_delivered),
-            self.n_missed,
             self.own_share(),
         )
     }
