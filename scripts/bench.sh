@@ -78,12 +78,23 @@ ulimit -n "$(ulimit -Hn)"
 
 # A port that was free a moment ago.
 free_port() {
+    rm -f "$work/port"
     "$trio" 127.0.0.1:0 2>"$work/port" &
-    local pid=$!
-    until grep -q 'listening on' "$work/port"; do sleep 0.05; done
-    kill "$pid"
-    wait "$pid" || true
+    server=$!
+    until grep -qs 'listening on' "$work/port"; do
+        is_running
+        sleep 0.05
+    done
+    stop
     port=$(sed -n 's/.*listening on .*://p' "$work/port")
+}
+
+# Ends the run with a sentence if the server under test is not there.
+is_running() {
+    kill -0 "$server" 2>/dev/null || {
+        echo "bench.sh: a server has ended before it was asked to; try again" >&2
+        exit 1
+    }
 }
 
 # start NAME [OPTION...]: runs that server on $port, and sets what it speaks.
@@ -107,7 +118,11 @@ start() {
         ;;
     esac
     server=$!
-    until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.05; done
+    until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        is_running
+        sleep 0.05
+    done
+    is_running
 }
 
 # field NAME < JSON: that number, or "-" where there is none.
@@ -123,14 +138,14 @@ spread() {
         { value[NR] = $1 }
         END {
             if (missing || NR == 0) { print "-"; exit }
-            median = value[int((NR + 1) / 2)]
+            median = (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2
             if (NR == 1) print short(median)
             else print short(median) " (" short(value[1]) "–" short(value[NR]) ")"
         }'
 }
 
 # measure NAME OPTION... [-- SERVER_OPTION...]: lets crowds measure that server, and leaves a line of
-# JSON for each run in $work/runs. Fails when a crowd was not let in.
+# JSON for each run in $work/runs. When a crowd fails, $why says why.
 measure() {
     local name=$1 crowd_options=() run
     shift
@@ -143,10 +158,12 @@ measure() {
         free_port
         start "$name" "${@:2}"
         timeout 90 "$trio" crowd "127.0.0.1:$port" "${crowd_options[@]}" --protocol "$protocol" \
-            --pid "$server" --json >>"$work/runs" 2>/dev/null &
+            --pid "$server" --json >>"$work/runs" 2>"$work/why" &
         crowd=$!
         wait "$crowd" || {
             stop
+            why=$(sed 's/^trio-chat: //' "$work/why")
+            why=${why:-it took longer than 90 s}
             return 1
         }
         crowd=
@@ -162,7 +179,7 @@ column() {
 # share FIELD: the spread of that number's percentage of all deliveries over the runs.
 share() {
     paste <(field "$1" <"$work/runs") <(field expected <"$work/runs") |
-        awk '{ print 100 * $1 / $2 }' | spread
+        awk '{ print int(1000 * $1 / $2) / 10 }' | spread
 }
 
 echo "| server | clients | delivered % | p50 ms | p99 ms | µs of CPU per delivery |"
@@ -171,7 +188,7 @@ for name in "${servers[@]}"; do
     touch "$work/$name.data"
     for size in "${sizes[@]}"; do
         measure "$name" --clients "$size" || {
-            echo "| $name | $size | not all were let in | - | - | - |"
+            echo "| $name | $size | $why | - | - | - |"
             break
         }
         delivered=$(share delivered)
@@ -189,7 +206,7 @@ for name in "${servers[@]}"; do
     if measure "$name" --clients 8000 --talkers 1 --rate 2; then
         echo "| $name | 8000 | $(column joined_s) | $(column server_kb_per_client) | $(column max_ms) |"
     else
-        echo "| $name | 8000 | not all were let in | - | - |"
+        echo "| $name | 8000 | $why | - | - |"
     fi
 done
 
@@ -202,7 +219,7 @@ for name in "${servers[@]}"; do
     if measure "$name" --clients 100 --talkers 1 --rate 0 -- "${no_pace[@]}"; then
         echo "| $name | $(column deliveries_per_s 1e6) | $(share delivered) | $(share missed) |"
     else
-        echo "| $name | the crowd was cut off | - | - |"
+        echo "| $name | $why | - | - |"
     fi
 done
 

@@ -1,7 +1,7 @@
 //! The command line becomes plain structs, or one sentence that says what is wrong with it; and
 //! the help text. Nothing is opened, looked up or started here.
 
-use crate::bots::crowd::Dialect;
+use crate::bots::crowd::{Dialect, MIN_SIZE};
 use pico_args::Arguments;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -188,9 +188,12 @@ fn serve(mut arguments: Arguments) -> Result<ServeOptions, String> {
     })
 }
 
+/// Most clients of a crowd: their names have five digits.
+const MAX_CLIENTS: usize = 99_999;
+
 fn crowd(mut arguments: Arguments) -> Result<CrowdOptions, String> {
     let n_clients =
-        value(&mut arguments, "--clients", |text| whole(text, usize::MAX))?.unwrap_or(100);
+        value(&mut arguments, "--clients", |text| whole(text, MAX_CLIENTS))?.unwrap_or(100);
     let n_talkers = value(&mut arguments, "--talkers", |text| whole(text, usize::MAX))?;
     let line_interval = value(&mut arguments, "--rate", line_interval)?;
     let size = value(&mut arguments, "--size", |text| whole(text, 4096))?;
@@ -204,6 +207,10 @@ fn crowd(mut arguments: Arguments) -> Result<CrowdOptions, String> {
         "irc" => Ok(Dialect::Irc),
         _ => Err("that is none of line, raw and irc".to_owned()),
     })?;
+    let dialect = dialect.unwrap_or(Dialect::Line);
+    if n_clients == 1 && !dialect.echoes() {
+        return Err("--clients 1: nobody would hear it, with this protocol".to_owned());
+    }
     let json = arguments.contains("--json");
     let line_interval = line_interval.unwrap_or(Duration::from_millis(200));
     Ok(CrowdOptions {
@@ -211,10 +218,10 @@ fn crowd(mut arguments: Arguments) -> Result<CrowdOptions, String> {
         n_clients,
         n_talkers: n_talkers.unwrap_or(n_clients).min(n_clients),
         rate: (!line_interval.is_zero()).then(|| 1.0 / line_interval.as_secs_f64()),
-        size: size.unwrap_or(64),
+        size: size.unwrap_or(64).max(MIN_SIZE),
         seconds: seconds.map_or(5.0, |duration| duration.as_secs_f64()),
         pid: pid.and_then(|pid| u32::try_from(pid).ok()),
-        dialect: dialect.unwrap_or(Dialect::Line),
+        dialect,
         json,
     })
 }

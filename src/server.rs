@@ -5,7 +5,7 @@ mod acceptor;
 mod bell;
 mod broadcaster;
 mod foreign;
-mod host;
+pub(crate) mod host;
 mod lines;
 mod lookalikes;
 mod names;

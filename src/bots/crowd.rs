@@ -18,9 +18,10 @@ mod progress;
 mod report;
 mod tally;
 
-use super::lost;
+use super::{connect, lost};
 use crate::options::CrowdOptions;
-pub use dialect::Dialect;
+use crate::server::host;
+pub use dialect::{Dialect, MIN_SIZE};
 use dialect::{MARK, Notices};
 use hdrhistogram::Histogram;
 use memchr::memchr_iter;
@@ -30,7 +31,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 use tally::Tally;
@@ -47,6 +48,16 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What has not come after so long without anything coming is lost.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Nor is it waited longer for what has been said already: a server that paces its clients may take
+/// hours for what they have flooded it with.
+const MAX_TAIL: Duration = Duration::from_secs(10);
+
+/// Most bytes that one client may keep for a socket that does not take them.
+const MAX_UNSENT: usize = 1024 * 1024;
+
+/// Most messages that are said before looking whether something has come.
+const MAX_DUE: usize = 1024;
 
 /// A server that does not let all in takes too long.
 const JOIN_TIMEOUT: Duration = Duration::from_mins(1);
@@ -101,11 +112,13 @@ impl Crowd {
     /// Connects everyone, and waits until everyone has heard somebody.
     fn join(options: &CrowdOptions) -> io::Result<Self> {
         let start = Instant::now();
-        let address = options.address.to_socket_addrs()?.next();
-        let address = address.ok_or_else(|| io::Error::other("The address is of no host."))?;
+        host::raise_descriptors();
+        options.pid.map(Process::memory).transpose()?;
+        // Looked up once.
+        let mut address = options.address.clone();
         let mut crowd = Self {
             poll: epoll::create(CreateFlags::CLOEXEC)?,
-            clients: Vec::with_capacity(options.n_clients),
+            clients: Vec::new(),
             start,
             joined_in: Duration::ZERO,
             buffer: vec![0; READ],
@@ -113,11 +126,8 @@ impl Crowd {
             tally: Tally::new(0).map_err(io::Error::other)?,
         };
         for number in 0..options.n_clients {
-            let stream = TcpStream::connect(address).map_err(|error| {
-                io::Error::other(format!(
-                    "Cannot connect client {number} to {address} ({error}): is the server running?"
-                ))
-            })?;
+            let stream = connect(&address, |_| Ok(()))?;
+            address = stream.peer_addr()?.to_string();
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
             epoll::add(
@@ -175,7 +185,7 @@ impl Crowd {
         let mut talk = Talk {
             begin: Instant::now(),
             n_sent: 0,
-            lateness: Histogram::new(3).map_err(io::Error::other)?,
+            lateness: tally::histogram().map_err(io::Error::other)?,
         };
         self.last_read = talk.begin;
         self.watch_talkers(options, EventFlags::IN | EventFlags::OUT)?;
@@ -184,16 +194,15 @@ impl Crowd {
             self.listen(next_due)?;
             progress.show(talk.n_sent, self.tally.n_delivered);
         }
-        while self.clients.iter().any(|client| !client.unsent.is_empty())
-            && self.last_read.elapsed() <= PATIENCE
-        {
+        let said = Instant::now();
+        let is_waiting =
+            |crowd: &Self| crowd.last_read.elapsed() <= PATIENCE && said.elapsed() <= MAX_TAIL;
+        while self.clients.iter().any(|client| !client.unsent.is_empty()) && is_waiting(&self) {
             self.listen(Instant::now() + PROGRESS_INTERVAL)?;
         }
         self.watch_talkers(options, EventFlags::IN)?;
         let n_expected = talk.n_sent * hearers as u64;
-        while self.tally.n_delivered + self.tally.n_missed < n_expected
-            && self.last_read.elapsed() <= PATIENCE
-        {
+        while self.tally.n_delivered + self.tally.n_missed < n_expected && is_waiting(&self) {
             self.listen(Instant::now() + PROGRESS_INTERVAL)?;
             progress.show(talk.n_sent, self.tally.n_delivered);
         }
@@ -229,9 +238,12 @@ impl Crowd {
             return self.say_what_fits(options, talk, now);
         };
         let rate = rate * options.n_talkers as f64;
-        let n_messages = (rate * options.seconds) as u64;
+        let n_messages = (rate * options.seconds).round() as u64;
         // All messages are spread evenly over the time, and the talkers take turns.
-        while talk.n_sent < n_messages {
+        for _ in 0..MAX_DUE {
+            if talk.n_sent == n_messages {
+                return Ok(None);
+            }
             let due = talk.begin + Duration::from_secs_f64(talk.n_sent as f64 / rate);
             if due > now {
                 return Ok(Some(due));
@@ -239,11 +251,17 @@ impl Crowd {
             let talker = talk.n_sent as usize % options.n_talkers;
             let message = options.dialect.message(self.stamp(due), options.size);
             self.clients[talker].send(&message)?;
+            if self.clients[talker].unsent.len() > MAX_UNSENT {
+                return Err(io::Error::other(
+                    "The server does not take so many messages: try a lower --rate, or --rate 0 \
+                     for as many as it takes.",
+                ));
+            }
             let lateness = due.elapsed().as_micros() as u64;
             talk.lateness.saturating_record(lateness);
             talk.n_sent += 1;
         }
-        Ok(None)
+        Ok(Some(now))
     }
 
     /// Says as much as the sockets of the talkers take, until the time is over.
@@ -311,6 +329,11 @@ impl Crowd {
     fn read(&mut self, number: usize) -> io::Result<()> {
         let client = &mut self.clients[number];
         let n_read = match client.stream.read(&mut self.buffer) {
+            Ok(0) if !client.has_heard => {
+                return Err(io::Error::other(
+                    "The server has closed a connection that was not in yet: has it room for so many?",
+                ));
+            }
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(n_read) => n_read,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),

@@ -95,7 +95,7 @@ fn n_clients(allowed: u64, used: u64, spare: u64, per_client: u64) -> usize {
         .max(1)
 }
 
-fn raise_descriptors() {
+pub fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     // Without the rise there are fewer seats, which is said at start.
     let _ = setrlimit(

@@ -8,6 +8,9 @@ pub const MARK: u8 = b'^';
 /// Length of a stamp, in bytes: hexadecimal microseconds.
 pub const STAMP: usize = 12;
 
+/// Shortest message, in bytes: a mark and a stamp.
+pub const MIN_SIZE: usize = 1 + STAMP;
+
 /// Longest notice of a server that matters here, in bytes.
 const NOTICE: usize = 64;
 

@@ -53,13 +53,13 @@ impl Report {
         let lost = match self.n_expected.saturating_sub(self.n_delivered) {
             0 => "none".to_owned(),
             n_lost => format!(
-                "{n_lost}, and of {} of them the server has told",
+                "{n_lost}, or later than could be waited for; the server has told of {}",
                 self.n_missed
             ),
         };
         let pace = options.rate.map_or_else(
             || "as fast as they can".to_owned(),
-            |rate| format!("{rate} times a second"),
+            |rate| format!("{} times a second", (rate * 1e3).round() / 1e3),
         );
         let server = match (self.cpu_per_delivery(), self.memory_per_client()) {
             (Some(cpu), Some(memory)) => {
@@ -119,6 +119,9 @@ impl Report {
     /// Why the latencies can't be believed, if they can't: they count from when a message was due,
     /// so a crowd that is late itself would blame the server.
     fn doubt(&self) -> Option<String> {
+        if self.latencies.is_empty() {
+            return Some("nothing was delivered".to_owned());
+        }
         let late = self.lateness.value_at_quantile(0.99) as f64 / 1e3;
         let latency = self.latency(0.99);
         (late > 5.0 && late > latency / 4.0)
@@ -194,13 +197,14 @@ fn read(pid: u32, file: &str) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tally;
     use super::*;
 
     fn report(latency: u64, lateness: u64) -> Report {
         let mut latencies = Histogram::new(3).unwrap();
         latencies.record(latency).unwrap();
-        let mut late = Histogram::new(3).unwrap();
-        late.record(lateness).unwrap();
+        let mut late = tally::histogram().unwrap();
+        late.saturating_record(lateness);
         Report {
             joined_in: Duration::from_millis(250),
             n_clients: 10,
@@ -221,6 +225,9 @@ mod tests {
     #[test]
     fn a_crowd_that_is_the_bottleneck_says_so_instead_of_a_wrong_figure() {
         assert_eq!(report(50_000, 1_000).doubt(), None);
+        let mut silent = report(50_000, 0);
+        silent.latencies.clear();
+        assert!(silent.json().contains("\"p50_ms\":null"));
         let doubtful = report(50_000, 40_000);
         assert!(doubtful.doubt().is_some());
         assert!(doubtful.json().contains("\"p99_ms\":null"));

@@ -3,10 +3,13 @@
 
 use super::dialect::{self, MARK, STAMP};
 use hdrhistogram::{CreationError, Histogram};
-use memchr::memrchr;
+use memchr::{memchr_iter, memrchr};
 
-/// Every message is counted, and the one at every so many bytes is looked at closer: wherever a read
-/// begins, since those at its beginning have waited longest for the rest.
+/// Of so many messages each is looked at.
+const EACH: u64 = 100_000;
+
+/// After these every message is counted, and the one at every so many bytes is looked at: wherever a
+/// read begins, since those at its beginning have waited longest for the rest.
 const SAMPLE: usize = 1021;
 
 /// Longest latency that is told apart, in microseconds.
@@ -35,7 +38,7 @@ impl Tally {
         Ok(Self {
             n_delivered: 0,
             n_missed: 0,
-            latencies: Histogram::new_with_bounds(1, LONGEST, 3)?,
+            latencies: histogram()?,
             start,
             next_sample: 0,
         })
@@ -44,18 +47,34 @@ impl Tally {
     /// Adds what was read at the time `now`, `n_messages` in all.
     pub fn add(&mut self, bytes: &[u8], n_messages: u64, now: u64) {
         self.n_delivered += n_messages;
+        if self.n_delivered <= EACH {
+            for mark in memchr_iter(MARK, bytes) {
+                self.look(&bytes[mark + 1..], now);
+            }
+            return;
+        }
         while self.next_sample < bytes.len() {
-            let stamp = memrchr(MARK, &bytes[..=self.next_sample])
-                .and_then(|mark| bytes.get(mark + 1..mark + 1 + STAMP))
-                .and_then(dialect::stamp);
-            if let Some(stamp) = stamp.filter(|stamp| *stamp >= self.start) {
-                self.latencies
-                    .saturating_record(now.saturating_sub(stamp).max(1));
+            if let Some(mark) = memrchr(MARK, &bytes[..=self.next_sample]) {
+                self.look(&bytes[mark + 1..], now);
             }
             self.next_sample += SAMPLE;
         }
         self.next_sample -= bytes.len();
     }
+
+    fn look(&mut self, message: &[u8], now: u64) {
+        let stamp = message.get(..STAMP).and_then(dialect::stamp);
+        if let Some(stamp) = stamp.filter(|stamp| *stamp >= self.start) {
+            self.latencies
+                .saturating_record(now.saturating_sub(stamp).max(1));
+        }
+    }
+}
+
+/// Of times up to the longest that is told apart, in microseconds. It does not grow: a histogram that
+/// does counts what is too long for it, when it is told to saturate, as next to nothing.
+pub fn histogram() -> Result<Histogram<u64>, CreationError> {
+    Histogram::new_with_bounds(1, LONGEST, 3)
 }
 
 #[cfg(test)]
@@ -66,6 +85,7 @@ mod tests {
     #[test]
     fn all_messages_of_a_read_are_looked_at_alike() {
         let mut tally = Tally::new(1000).unwrap();
+        tally.n_delivered = EACH;
         // Twenty messages a read, one a millisecond: those in front are the oldest.
         for n_read in 1..1000 {
             let end = n_read * 20_000;
@@ -74,7 +94,7 @@ mod tests {
                 .collect();
             tally.add(&bytes, 20, end);
         }
-        assert_eq!(tally.n_delivered, 20 * 999);
+        assert_eq!(tally.n_delivered, EACH + 20 * 999);
         let median = tally.latencies.value_at_quantile(0.5);
         assert!((9_000..12_000).contains(&median), "{median}");
     }
