@@ -29,6 +29,9 @@
 //! and the log. The room waits for nothing but what comes in, so no cycle of waiting can exist. (The
 //! others carry no more than an end: to stop, or to tell that a thread has ended.)
 //!
+//! A writer does not wait for its outbox itself, but for a bell that 32 of them share: so one system
+//! call wakes them all for a frame.
+//!
 //! # Invariants
 //!
 //! 1. The broadcaster waits for nothing but its inbox and its own pace: no socket, no lock that

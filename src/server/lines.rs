@@ -1,6 +1,6 @@
-//! Bytes become bounded lines of text: where a line ends, where a long one is cut, and what
-//! becomes of bytes that are no UTF-8. Telnet's commands are taken out before. Memory is one fixed buffer, whatever arrives, and the lines
-//! do not depend on how the bytes were split on their way here.
+//! Bytes become bounded lines of text: where a line ends, where a long one is cut, and what becomes
+//! of bytes that are no UTF-8. Telnet's commands are taken out before. Memory is one bounded buffer,
+//! whatever arrives, and the lines do not depend on how the bytes were split on their way here.
 //!
 //! What a line may contain is the business of `text`, when it may be said that of `pacer`.
 
@@ -14,8 +14,8 @@ pub const MAX_LINE: usize = 4096;
 /// whole: a UTF-8 character has at most 4 bytes.
 const LOOKAHEAD: usize = 3;
 
-/// The buffer for an unfinished line and for what one read adds to it, in bytes: at first, which does
-/// for what people type, and at most.
+/// The buffer for an unfinished line and for what one read adds to it, in bytes: at first, which
+/// does for what people type, and at most.
 const MIN_BUFFER: usize = 512;
 const MAX_BUFFER: usize = 2 * MAX_LINE;
 
@@ -60,9 +60,9 @@ impl Lines {
         }
     }
 
-    /// Reads once from `source`, and returns how many bytes came. To be called when [`next_line`](Self::next_line) has no more to
-    /// give; until then the buffer may be too full for a read, and a read of nothing looks like
-    /// the end.
+    /// Reads once from `source`, and returns how many bytes came. To be called when
+    /// [`next_line`](Self::next_line) has no more to give; until then the buffer may be too full
+    /// for a read, and a read of nothing looks like the end.
     ///
     /// # Errors
     /// Those of `source`, except that an interrupted read is tried again.

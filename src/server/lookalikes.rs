@@ -2,10 +2,10 @@
 //! normalisation, by characters that draw nothing, and by letters of other scripts that are drawn
 //! alike (Unicode TS 39).
 //!
-//! Within one script letters stay apart, though TS 39 has `0` and `O`, `I` and `l`, `rn` and `m`, and
-//! pairs of Thai or Hebrew letters for alike too: who reads a script tells its letters apart, and
-//! folding them would make one of "Al" and "AI", of "emily" and "ernily", of "แดง" and "แตง", which
-//! people really are called.
+//! Within one script letters stay apart, though TS 39 has `0` and `O`, `I` and `l`, `rn` and `m`,
+//! and pairs of Thai or Hebrew letters for alike too: who reads a script tells its letters apart,
+//! and folding them would make one of "Al" and "AI", of "emily" and "ernily", of "แดง" and "แตง",
+//! which people really are called.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_script::{Script, UnicodeScript};
@@ -62,8 +62,8 @@ pub fn seems_to_be_the_servers(name: &str) -> bool {
 }
 
 /// `normal` as it is drawn: characters are replaced by what they look like in another script. The
-/// letters of a name that is plainly of its own script, since some of them look like no others, stay
-/// what they are.
+/// letters of a name that is plainly of its own script, since some of them look like no others,
+/// stay what they are.
 fn drawn(normal: &str) -> String {
     let is_letter = |character: &char| character.is_alphabetic() && !character.is_ascii();
     let mut scripts: Vec<Script> = normal

@@ -67,8 +67,8 @@ struct Counts {
     n_missed_at_end: AtomicU64,
 }
 
-/// An empty queue for at most `n_frames` deliveries and [`MAX_BYTES`], whichever is first, of a writer
-/// that waits for `bell`.
+/// An empty queue for at most `n_frames` deliveries and [`MAX_BYTES`], whichever is first, of a
+/// writer that waits for `bell`.
 pub fn outbox(n_frames: usize, bell: Bell) -> (Outbox, Frames) {
     let (sender, receiver) = bounded(n_frames);
     let counts = Arc::new(Counts::default());

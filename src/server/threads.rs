@@ -5,11 +5,12 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, Scope};
 
-/// Stack of every thread, in bytes. At most 20 KiB of it were seen in use, in debug builds; only what is
-/// touched costs memory.
+/// Stack of every thread, in bytes. At most 20 KiB of it were seen in use, in debug builds; only
+/// what is touched costs memory.
 const STACK: usize = 128 * 1024;
 
-/// Starts a thread that runs `body` once. `name` has at most 15 bytes, which is what the kernel keeps.
+/// Starts a thread that runs `body` once. `name` has at most 15 bytes, which is what the kernel
+/// keeps.
 ///
 /// # Errors
 /// When the system has no thread to give.

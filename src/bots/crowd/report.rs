@@ -1,6 +1,7 @@
 //! What the crowd has measured, as a person wants to read it and as a script does; and whether it
 //! can be believed.
 
+use super::tally::Tally;
 use crate::options::CrowdOptions;
 use hdrhistogram::Histogram;
 use std::fs;
@@ -17,14 +18,10 @@ pub struct Report {
     pub n_sent: u64,
     /// Deliveries that there should have been.
     pub n_expected: u64,
-    /// Deliveries that there were.
-    pub n_delivered: u64,
-    /// Deliveries that there were not, and of which the server said so.
-    pub n_missed: u64,
+    /// What was heard.
+    pub tally: Tally,
     /// From the first message to the last delivery.
     pub took: Duration,
-    /// From when a message was due to when it was read, in microseconds.
-    pub latencies: Histogram<u64>,
     /// From when a message was due to when it was sent, in microseconds.
     pub lateness: Histogram<u64>,
     /// Processor time that the crowd itself took.
@@ -50,11 +47,11 @@ impl Report {
                 self.latency(1.0)
             ),
         };
-        let lost = match self.n_expected.saturating_sub(self.n_delivered) {
+        let lost = match self.n_expected.saturating_sub(self.tally.n_delivered) {
             0 => "none".to_owned(),
             n_lost => format!(
                 "{n_lost}, or later than could be waited for; the server has told of {}",
-                self.n_missed
+                self.tally.n_missed
             ),
         };
         let pace = options.rate.map_or_else(
@@ -83,7 +80,7 @@ impl Report {
             options.size,
             self.joined_in.as_secs_f64(),
             self.n_sent,
-            self.n_delivered,
+            self.tally.n_delivered,
             self.n_expected,
             self.percent_delivered(),
             self.deliveries_per_second() / 1e6,
@@ -103,8 +100,8 @@ impl Report {
             self.joined_in.as_secs_f64(),
             self.n_sent,
             self.n_expected,
-            self.n_delivered,
-            self.n_missed,
+            self.tally.n_delivered,
+            self.tally.n_missed,
             self.deliveries_per_second(),
             latency(0.5),
             latency(0.9),
@@ -119,7 +116,7 @@ impl Report {
     /// Why the latencies can't be believed, if they can't: they count from when a message was due,
     /// so a crowd that is late itself would blame the server.
     fn doubt(&self) -> Option<String> {
-        if self.latencies.is_empty() {
+        if self.tally.latencies.is_empty() {
             return Some("nothing was delivered".to_owned());
         }
         let late = self.lateness.value_at_quantile(0.99) as f64 / 1e3;
@@ -129,15 +126,15 @@ impl Report {
     }
 
     fn latency(&self, quantile: f64) -> f64 {
-        self.latencies.value_at_quantile(quantile) as f64 / 1e3
+        self.tally.latencies.value_at_quantile(quantile) as f64 / 1e3
     }
 
     fn percent_delivered(&self) -> f64 {
-        100.0 * self.n_delivered as f64 / self.n_expected.max(1) as f64
+        100.0 * self.tally.n_delivered as f64 / self.n_expected.max(1) as f64
     }
 
     fn deliveries_per_second(&self) -> f64 {
-        self.n_delivered as f64 / self.took.as_secs_f64().max(1e-9)
+        self.tally.n_delivered as f64 / self.took.as_secs_f64().max(1e-9)
     }
 
     fn own_share(&self) -> f64 {
@@ -146,7 +143,7 @@ impl Report {
 
     fn cpu_per_delivery(&self) -> Option<f64> {
         let cpu = self.server_cpu?;
-        Some(cpu.as_secs_f64() * 1e6 / self.n_delivered.max(1) as f64)
+        Some(cpu.as_secs_f64() * 1e6 / self.tally.n_delivered.max(1) as f64)
     }
 
     fn memory_per_client(&self) -> Option<f64> {
@@ -201,8 +198,9 @@ mod tests {
     use super::*;
 
     fn report(latency: u64, lateness: u64) -> Report {
-        let mut latencies = Histogram::new(3).unwrap();
-        latencies.record(latency).unwrap();
+        let mut tally = Tally::new(0).unwrap();
+        tally.n_delivered = 1000;
+        tally.latencies.record(latency).unwrap();
         let mut late = tally::histogram().unwrap();
         late.saturating_record(lateness);
         Report {
@@ -210,10 +208,8 @@ mod tests {
             n_clients: 10,
             n_sent: 100,
             n_expected: 1000,
-            n_delivered: 1000,
-            n_missed: 0,
+            tally,
             took: Duration::from_secs(2),
-            latencies,
             lateness: late,
             own_cpu: Duration::from_secs(1),
             elapsed: Duration::from_secs(2),
@@ -226,7 +222,7 @@ mod tests {
     fn a_crowd_that_is_the_bottleneck_says_so_instead_of_a_wrong_figure() {
         assert_eq!(report(50_000, 1_000).doubt(), None);
         let mut silent = report(50_000, 0);
-        silent.latencies.clear();
+        silent.tally.latencies.clear();
         assert!(silent.json().contains("\"p50_ms\":null"));
         let doubtful = report(50_000, 40_000);
         assert!(doubtful.doubt().is_some());

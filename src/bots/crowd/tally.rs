@@ -8,8 +8,8 @@ use memchr::{memchr_iter, memrchr};
 /// Of so many messages each is looked at.
 const EACH: u64 = 100_000;
 
-/// After these every message is counted, and the one at every so many bytes is looked at: wherever a
-/// read begins, since those at its beginning have waited longest for the rest.
+/// After these every message is counted, and the one at every so many bytes is looked at: wherever
+/// a read begins, since those at its beginning have waited longest for the rest.
 const SAMPLE: usize = 1021;
 
 /// Longest latency that is told apart, in microseconds.
@@ -29,8 +29,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Starts at the time `start`, in the microseconds of the stamps: messages stamped before are of
-    /// no interest.
+    /// Starts at the time `start`, in the microseconds of the stamps: messages stamped before are
+    /// of no interest.
     ///
     /// # Errors
     /// When there is no memory.
@@ -71,8 +71,8 @@ impl Tally {
     }
 }
 
-/// Of times up to the longest that is told apart, in microseconds. It does not grow: a histogram that
-/// does counts what is too long for it, when it is told to saturate, as next to nothing.
+/// Of times up to the longest that is told apart, in microseconds. It does not grow: a histogram
+/// that does counts what is too long for it, when it is told to saturate, as next to nothing.
 pub fn histogram() -> Result<Histogram<u64>, CreationError> {
     Histogram::new_with_bounds(1, LONGEST, 3)
 }
