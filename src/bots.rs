@@ -1,109 +1,95 @@
-//! Clients that misbehave on purpose, to show backpressure from both ends. What they have in
-//! common is here: how they connect, and how they get a name.
+//! Clients that misbehave on purpose, to show backpressure from both ends. What they have in common
+//! is here: their options and their time. How a client gets in is in `client`.
 
-pub mod crowd;
 pub mod slow;
 pub mod spam;
 
-use crate::server::text;
-use socket2::{Domain, Socket, Type};
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use crate::arguments::{one_address, seconds, value, whole};
+use pico_args::Arguments;
+use std::io;
+use std::process;
+use std::thread;
+use std::time::Duration;
 
-/// Bots that are started together ask for the same names, and each round one gets in.
-const NAME_TRIES: usize = 50;
+/// What `trio-chat spam --help` and `trio-chat slow --help` print.
+pub const HELP: &str = "\
+Usage:
+  trio-chat spam [ADDR] [OPTION]...   a bot that talks as fast as it can
+  trio-chat slow [ADDR] [OPTION]...   a bot that reads too slowly
 
-/// Longest line that a bot expects before it has a name, in bytes.
-const MAX_LINE: usize = 1024;
+ADDR is the server's address [127.0.0.1:1234].
 
-/// Connects to the first address that answers, after `prepare` has set up the socket.
-fn connect(address: &str, prepare: impl Fn(&Socket) -> io::Result<()>) -> io::Result<TcpStream> {
-    let try_one = |address: SocketAddr| {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        prepare(&socket)?;
-        socket.connect(&address.into())?;
-        Ok(TcpStream::from(socket))
-    };
-    let not_found = |error| io::Error::other(format!("Cannot find {address}: {error}."));
-    let mut failure = io::Error::from(io::ErrorKind::NotFound);
-    for address in address.to_socket_addrs().map_err(not_found)? {
-        match try_one(address) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
-        }
+Options of the bots:
+  --name NAME             another name
+  --count N               stop after N messages sent, or N reads
+  --seconds N             stop after N seconds
+";
+
+/// Options of a bot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Where the server is, as HOST:PORT.
+    pub address: String,
+    /// Another name than the bot's own.
+    pub name: Option<String>,
+    /// Stop after this number of messages or reads.
+    pub count: Option<u64>,
+    /// Stop after this time.
+    pub duration: Option<Duration>,
+}
+
+impl Options {
+    /// Reads what follows the command.
+    ///
+    /// # Errors
+    /// One sentence that says what is wrong.
+    pub fn parse(mut arguments: Arguments) -> Result<Self, String> {
+        let name = value(&mut arguments, "--name", |text| Ok(text.to_owned()))?;
+        let count = value(&mut arguments, "--count", |text| whole(text, usize::MAX))?;
+        let duration = value(&mut arguments, "--seconds", seconds)?;
+        Ok(Self {
+            address: one_address(arguments)?,
+            name,
+            count: count.map(|count| count as u64),
+            duration,
+        })
     }
-    Err(io::Error::other(format!(
-        "Cannot connect to {address} ({failure}): is the server running? Start it with: trio-chat {address}"
-    )))
 }
 
-/// Joins under `name`, or under the one that the server suggests if that is taken. `first_words` are
-/// sent right behind the name. Returns when the server has sent something that is no refusal.
-fn join(
-    connect: impl Fn() -> io::Result<TcpStream>,
-    name: &str,
-    first_words: &[u8],
-) -> io::Result<TcpStream> {
-    let mut name = name.to_owned();
-    for n_tried in 0..NAME_TRIES {
-        let mut stream = connect()?;
-        if n_tried == 0 {
-            log::info!("Connected");
-        }
-        let welcome = read_line(&stream)?;
-        if welcome.starts_with('*') {
-            return Err(refused(&welcome));
-        }
-        log::info!("Sending name");
-        stream.write_all(format!("{name}\n").as_bytes())?;
-        stream.write_all(first_words)?;
-        // No name begins with a star, so what begins with one is the server's.
-        let mut first = [0];
-        if stream.peek(&mut first)? == 1 && first != *b"*" {
-            return Ok(stream);
-        }
-        let refusal = read_line(&stream)?;
-        let free = refusal
-            .rsplit_once("Try \"")
-            .and_then(|(_, rest)| rest.strip_suffix("\"."));
-        free.ok_or_else(|| refused(&refusal))?.clone_into(&mut name);
+/// Ends the process with exit code 0 after `duration`.
+///
+/// # Errors
+/// When the system has no thread to give.
+pub fn end_after(duration: Duration) -> io::Result<()> {
+    thread::Builder::new()
+        .name("timer".to_owned())
+        .spawn(move || {
+            thread::sleep(duration);
+            process::exit(0);
+        })
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::arguments;
+
+    #[test]
+    fn a_bot_takes_an_address_and_its_options() {
+        let line = arguments("4321 --name Eve --count 3 --seconds 1.5");
+        let options = Options {
+            address: "127.0.0.1:4321".to_owned(),
+            name: Some("Eve".to_owned()),
+            count: Some(3),
+            duration: Some(Duration::from_millis(1500)),
+        };
+        assert_eq!(Options::parse(line), Ok(options));
     }
-    Err(io::Error::other(
-        "Every name that was tried is taken; try another --name.",
-    ))
-}
 
-/// What the server said, if it is one, fit for a terminal.
-fn refused(line: &str) -> io::Error {
-    let shown = text::clean(line);
-    let shown = shown.trim_start_matches("* ");
-    io::Error::other(format!("The server says: {shown}"))
-}
-
-/// Byte by byte, so that nothing behind the line is taken from the socket.
-fn read_line(mut stream: &TcpStream) -> io::Result<String> {
-    let mut line = Vec::new();
-    while line.len() < MAX_LINE {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        if byte == *b"\n" {
-            break;
-        }
-        line.extend(byte);
-    }
-    Ok(String::from_utf8_lossy(&line).into_owned())
-}
-
-/// What a bot says when its connection ends before its work does.
-fn lost(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::ConnectionReset => {
-            "The server has closed the connection; is it still running?".to_owned()
-        }
-        // A sentence of the server's or of ours.
-        io::ErrorKind::Other => error.to_string(),
-        _ => format!("The connection is lost ({error}); try again."),
+    #[test]
+    fn the_servers_options_are_not_a_bots() {
+        let message = Options::parse(arguments("--rate 3")).unwrap_err();
+        assert!(message.contains("--rate"), "{message}");
     }
 }

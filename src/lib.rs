@@ -56,7 +56,14 @@
     )
 )]
 
+pub mod arguments;
 pub mod bots;
+pub mod client;
+#[cfg(target_os = "linux")]
+pub mod crowd;
 pub mod logging;
-pub mod options;
+pub mod net;
+pub mod protocol;
+pub mod room;
 pub mod server;
+pub mod signals;

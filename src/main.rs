@@ -1,132 +1,154 @@
-//! The program: options, log, run, exit code. Errors are printed here, once, and nowhere else.
+//! The program: word, command, exit code. Errors are printed here, once, and nowhere else.
 
-use crossbeam_channel::bounded;
-use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM};
-use signal_hook::flag;
-use signal_hook::iterator::Signals;
+use pico_args::Arguments;
+use std::env;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::process::{self, ExitCode};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::{env, thread};
-use trio_chat::bots::{crowd, slow, spam};
-use trio_chat::logging;
-use trio_chat::options::{self, BotOptions, Command, HELP, ServeOptions};
-use trio_chat::server::{Config, Server};
+use std::process::ExitCode;
+use trio_chat::bots::{self, slow, spam};
+use trio_chat::server::{self, options};
+use trio_chat::{logging, signals};
 
 /// The exit code for a command line that makes no sense.
 const WRONG_USAGE: u8 = 2;
 
+const HELP: &str = "\
+Trio Chat: one chat room over plain TCP, for netcat.
+
+Usage:
+  trio-chat [serve] [ADDR]...   run the room (default 127.0.0.1:1234)
+  trio-chat spam [ADDR]         a bot that talks as fast as it can
+  trio-chat slow [ADDR]         a bot that reads too slowly
+  trio-chat crowd [ADDR]        many clients at once, to measure a server with
+
+ADDR is HOST:PORT, or just a port of 127.0.0.1. Port 0 picks a free one.
+To let other machines join: trio-chat 0.0.0.0:1234
+
+";
+
+const HELP_END: &str = "
+  -h, --help              print this; behind a command, its own options
+  -V, --version           print the version
+
+Join with: nc 127.0.0.1 1234
+";
+
+#[derive(Clone, Copy)]
+enum Command {
+    Serve,
+    Spam,
+    Slow,
+    Crowd,
+}
+
+enum Failure {
+    WrongUsage(String),
+    Failed(String),
+}
+
 fn main() -> ExitCode {
-    let command = match options::parse(env::args_os().skip(1).collect()) {
-        Ok(command) => command,
-        Err(message) => {
-            complain(&format!("{message} (see trio-chat --help)"));
-            return ExitCode::from(WRONG_USAGE);
-        }
+    let (message, code) = match run(Arguments::from_env()) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::WrongUsage(message)) => (
+            format!("{message} (see trio-chat --help)"),
+            ExitCode::from(WRONG_USAGE),
+        ),
+        Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
     };
-    match run(command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            complain(&message);
-            ExitCode::FAILURE
-        }
-    }
+    // If even this can't be written, the exit code still says it.
+    let _ = writeln!(io::stderr(), "trio-chat: {message}");
+    code
 }
 
-fn run(command: Command) -> Result<(), String> {
+fn run(mut arguments: Arguments) -> Result<(), Failure> {
+    let command = command(&mut arguments).map_err(Failure::WrongUsage)?;
+    if arguments.contains(["-h", "--help"]) {
+        return print(&help(command)).map_err(Failure::Failed);
+    }
+    if arguments.contains(["-V", "--version"]) {
+        let version = concat!("trio-chat ", env!("CARGO_PKG_VERSION"), "\n");
+        return print(version).map_err(Failure::Failed);
+    }
+    let bot = |arguments| bots::Options::parse(arguments).map_err(Failure::WrongUsage);
     match command {
-        Command::Help => print(HELP),
-        Command::Version => print(concat!("trio-chat ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Serve(options) => serve(&options),
-        Command::Spam(options) => run_bot(&options, spam::run),
-        Command::Slow(options) => run_bot(&options, slow::run),
-        Command::Crowd(options) => crowd::run(&options),
-    }
-}
-
-fn serve(options: &ServeOptions) -> Result<(), String> {
-    let _log = logging::to_stderr(options.log_level)
-        .map_err(|error| format!("Cannot start the log: {error}."))?;
-    let (stop, stopped) = bounded(1);
-    let no_signals = |error| format!("Cannot catch signals: {error}.");
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(no_signals)?;
-    // A second signal ends the process even if the first one's orderly end is stuck. The order
-    // matters: a first one has to be caught above whenever it comes, and the flag has to be looked
-    // at before the next line's action sets it.
-    let stopping = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_shutdown(signal, 0, Arc::clone(&stopping))
-            .and_then(|_| flag::register(signal, Arc::clone(&stopping)))
-            .map_err(no_signals)?;
-    }
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || signals.forever().try_for_each(|_| stop.send(())))
-        .map_err(|error| format!("Cannot start a thread: {error}."))?;
-
-    let config = Config {
-        line_interval: options.line_interval,
-        queue: options.queue,
-        max_clients: options.max_clients,
-        name_timeout: options.name_timeout,
-    };
-    let server =
-        Server::bind(&look_up(&options.addresses)?, &config).map_err(|(address, error)| {
-            let hint = match error.kind() {
-                io::ErrorKind::AddrInUse => "is another server running there? Try another port",
-                io::ErrorKind::PermissionDenied => "ports below 1024 need more rights; try 1234",
-                io::ErrorKind::AddrNotAvailable => "that address is not one of this host's",
-                _ => "try another address",
-            };
-            format!("Cannot listen on {address} ({error}): {hint}.")
-        })?;
-    server
-        .run(&stopped)
-        .map_err(|error| format!("The server has failed: {error}."))
-}
-
-/// All addresses that the names stand for, each once. Of a name with several, those that this host
-/// has: `localhost` is often two, and IPv6 is often off.
-fn look_up(names: &[String]) -> Result<Vec<SocketAddr>, String> {
-    let mut found = Vec::new();
-    for name in names {
-        let resolved: Vec<_> = name
-            .to_socket_addrs()
-            .map_err(|error| format!("Cannot find {name}: {error}."))?
-            .collect();
-        let is_ours = |address: &SocketAddr| TcpListener::bind((address.ip(), 0)).is_ok();
-        let ours: Vec<_> = resolved.iter().copied().filter(is_ours).collect();
-        for address in if ours.is_empty() { resolved } else { ours } {
-            if address.port() == 0 || !found.contains(&address) {
-                found.push(address);
-            }
+        Command::Serve => {
+            let options = options::Options::parse(arguments).map_err(Failure::WrongUsage)?;
+            serve(&options)
         }
+        Command::Spam => run_bot(&bot(arguments)?, spam::run),
+        Command::Slow => run_bot(&bot(arguments)?, slow::run),
+        Command::Crowd => return crowd(arguments),
     }
-    Ok(found)
+    .map_err(Failure::Failed)
+}
+
+/// Takes the first word, if it is a command. It may be an address, and options may stand before it.
+fn command(arguments: &mut Arguments) -> Result<Command, String> {
+    let command = match arguments.clone().subcommand() {
+        Ok(Some(word)) => match word.as_str() {
+            "serve" => Command::Serve,
+            "spam" => Command::Spam,
+            "slow" => Command::Slow,
+            "crowd" => Command::Crowd,
+            _ => return Ok(Command::Serve),
+        },
+        _ => return Ok(Command::Serve),
+    };
+    arguments.subcommand().map_err(|error| error.to_string())?;
+    Ok(command)
+}
+
+fn help(command: Command) -> String {
+    match command {
+        Command::Serve => [HELP, options::HELP, HELP_END].concat(),
+        Command::Spam | Command::Slow => bots::HELP.to_owned(),
+        Command::Crowd => CROWD_HELP.to_owned(),
+    }
+}
+
+fn serve(options: &options::Options) -> Result<(), String> {
+    let _log = logging::to_stderr(options.log_level).map_err(no_log)?;
+    let stop = signals::stop().map_err(no_signals)?;
+    server::run(options, &stop)
 }
 
 fn run_bot(
-    options: &BotOptions,
-    bot: impl FnOnce(&BotOptions) -> Result<(), String>,
+    options: &bots::Options,
+    bot: impl FnOnce(&bots::Options) -> Result<(), String>,
 ) -> Result<(), String> {
-    logging::to_stdout().map_err(|error| format!("Cannot start the log: {error}."))?;
-    // A bot has nothing to finish: told to stop, or left without a reader, it ends at once.
-    for signal in [SIGINT, SIGTERM, SIGPIPE] {
-        flag::register_conditional_shutdown(signal, 0, Arc::new(AtomicBool::new(true)))
-            .map_err(|error| format!("Cannot catch signals: {error}."))?;
-    }
+    logging::to_stdout().map_err(no_log)?;
+    signals::end_at_once().map_err(no_signals)?;
     if let Some(duration) = options.duration {
-        thread::Builder::new()
-            .name("timer".to_owned())
-            .spawn(move || {
-                thread::sleep(duration);
-                process::exit(0);
-            })
-            .map_err(|error| format!("Cannot start a thread: {error}."))?;
+        bots::end_after(duration).map_err(|error| format!("Cannot start a thread: {error}."))?;
     }
     bot(options)
+}
+
+#[cfg(target_os = "linux")]
+use trio_chat::crowd::options::HELP as CROWD_HELP;
+
+#[cfg(target_os = "linux")]
+fn crowd(arguments: Arguments) -> Result<(), Failure> {
+    use trio_chat::crowd::{self, options::Options};
+    let options = Options::parse(arguments).map_err(Failure::WrongUsage)?;
+    crowd::run(&options).map_err(Failure::Failed)
+}
+
+#[cfg(not(target_os = "linux"))]
+const CROWD_HELP: &str = "The crowd runs on Linux only: it needs epoll.\n";
+
+#[cfg(not(target_os = "linux"))]
+fn crowd(_: Arguments) -> Result<(), Failure> {
+    Err(Failure::Failed(CROWD_HELP.trim_end().to_owned()))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "its place is behind map_err")]
+fn no_log(error: io::Error) -> String {
+    format!("Cannot start the log: {error}.")
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "its place is behind map_err")]
+fn no_signals(error: io::Error) -> String {
+    format!("Cannot catch signals: {error}.")
 }
 
 fn print(text: &str) -> Result<(), String> {
@@ -136,9 +158,4 @@ fn print(text: &str) -> Result<(), String> {
         }
         _ => Ok(()),
     }
-}
-
-fn complain(message: &str) {
-    // If even this can't be written, the exit code still says it.
-    let _ = writeln!(io::stderr(), "trio-chat: {message}");
 }

@@ -1,112 +1,76 @@
-//! The server as a whole: binds, starts its threads, and stops in order. Who comes in is decided in
-//! [`acceptor`], and what happens to them then is in [`session`].
+//! The server as a whole: starts its threads, and stops in order. Who comes in is decided in
+//! [`admission`], and what happens to them then is in [`session`].
 
-mod acceptor;
-mod bell;
-mod broadcaster;
-mod foreign;
-pub(crate) mod host;
-mod lines;
-mod lookalikes;
-mod names;
-mod outbox;
-mod pacer;
-mod reader;
-mod room;
-mod seats;
-mod session;
-mod telnet;
-pub(crate) mod text;
+pub mod admission;
+pub mod broadcaster;
+mod drops;
+pub mod handle;
+pub mod options;
+pub mod session;
+pub mod shared;
 mod threads;
-mod writer;
 
-use acceptor::Acceptor;
+use crate::net::listener::{self, Listener};
+use admission::seats::Seats;
+use admission::{Acceptor, host};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use room::Event;
-use seats::Seats;
-use session::{Settings, Shared};
-use socket2::{Domain, SockRef, Socket, Type};
+use handle::RoomHandle;
+use options::Options;
+use shared::{Config, Shared};
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
-
-/// Connections that may wait to be accepted. With the usual 128 a burst of joins has to wait a
-/// whole second for its packets to be sent again.
-const BACKLOG: i32 = 4096;
-
-/// Small, so that a flood is felt at once, and little is left to say for a client that has gone.
-const RECEIVE_BUFFER: usize = 32 * 1024;
 
 /// How long a stop waits for those who don't read.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// What can be chosen about a server.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Config {
-    /// The shortest time between two lines of one client; zero is no limit.
-    pub line_interval: Duration,
-    /// How many frames wait for a slow client; at least 1.
-    pub queue: usize,
-    /// Most clients at a time; the host's own limit if none, and never more than that.
-    pub max_clients: Option<usize>,
-    /// How long a client may take to give a name, all tries together.
-    pub name_timeout: Duration,
+/// Listens, sizes the room for this host, and serves until something comes from `stop`.
+///
+/// # Errors
+/// One sentence that says what went wrong.
+pub fn run(options: &Options, stop: &Receiver<()>) -> Result<(), String> {
+    let listeners = listener::listen(&options.addresses)?;
+    for address in listeners.iter().map(Listener::address) {
+        log::info!("Trio chat server listening on {address}");
+        if !address.ip().to_canonical().is_loopback() {
+            log::warn!("Anyone who can reach {address} can join and read along");
+        }
+    }
+    let capacity = host::capacity();
+    let wanted = options.config.max_clients.unwrap_or(usize::MAX);
+    let n_seats = wanted.min(capacity.n_clients);
+    log::info!(
+        "Room for {n_seats} clients (the host's {} allow {})",
+        capacity.limited_by,
+        capacity.n_clients
+    );
+    Server::new(listeners, options.config.clone(), n_seats)
+        .run(stop)
+        .map_err(|error| format!("The server has failed: {error}."))
 }
 
-/// A server that is bound, but does not serve yet.
+/// A server that listens, but does not serve yet.
 #[derive(Debug)]
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     shared: Shared,
     seats: Seats,
     n_connections: AtomicU64,
 }
 
 impl Server {
-    /// Listens on every one of `addresses`, and says so in the log.
-    ///
-    /// # Errors
-    /// The first address that can't be listened on, and why.
-    pub fn bind(
-        addresses: &[SocketAddr],
-        config: &Config,
-    ) -> Result<Self, (SocketAddr, io::Error)> {
-        let listeners = addresses
-            .iter()
-            .map(|address| listen(*address, addresses).map_err(|error| (*address, error)))
-            .collect::<Result<Vec<_>, _>>()?;
-        for listener in &listeners {
-            if let Ok(address) = listener.local_addr() {
-                log::info!("Trio chat server listening on {address}");
-                if !address.ip().to_canonical().is_loopback() {
-                    log::warn!("Anyone who can reach {address} can join and read along");
-                }
-            }
-        }
-        let host = host::capacity();
-        let n_seats = config.max_clients.unwrap_or(usize::MAX).min(host.n_clients);
-        log::info!(
-            "Room for {n_seats} clients (the host's {} would do for {})",
-            host.limited_by,
-            host.n_clients
-        );
-        Ok(Self {
+    /// A server for at most `n_seats` clients at a time.
+    pub fn new(listeners: Vec<Listener>, config: Config, n_seats: usize) -> Self {
+        Self {
             listeners,
             shared: Shared {
-                settings: Settings {
-                    line_interval: config.line_interval,
-                    queue: config.queue,
-                    name_timeout: config.name_timeout,
-                },
-                names: names::Names::default(),
-                bells: bell::Bells::default(),
-                stopping: AtomicBool::new(false),
+                config,
+                ..Shared::default()
             },
             seats: Seats::new(n_seats),
             n_connections: AtomicU64::new(0),
-        })
+        }
     }
 
     /// Serves until something comes from `stop`, then says goodbye to everyone and ends every
@@ -117,57 +81,56 @@ impl Server {
     pub fn run(&self, stop: &Receiver<()>) -> io::Result<()> {
         thread::scope(|scope| {
             let (events, inbox) = bounded(broadcaster::INBOX);
-            let outcome = self.start(scope, &events, inbox).and_then(|room_ended| {
-                select! {
-                    recv(stop) -> _ => {
-                        log::info!("Stopping");
-                        Ok(())
+            let (room_end, room_ended) = bounded(0);
+            let room = RoomHandle::new(events);
+            let broadcaster = move || {
+                let _room_end: Sender<()> = room_end;
+                broadcaster::run(&inbox);
+            };
+            let outcome = threads::spawn(scope, "broadcaster".to_owned(), broadcaster)
+                .and_then(|_| self.start_acceptors(scope, &room))
+                .and_then(|()| {
+                    select! {
+                        recv(stop) -> _ => {
+                            log::info!("Stopping");
+                            Ok(())
+                        }
+                        recv(room_ended) -> _ => Err(io::Error::other("the room has failed")),
                     }
-                    recv(room_ended) -> _ => Err(io::Error::other("the room has failed")),
-                }
-            });
-            self.stop(&events);
+                });
+            self.stop(&room);
             outcome
         })
     }
 
-    /// Starts the threads that are always there. What it returns is disconnected when the
-    /// broadcaster ends.
-    fn start<'scope>(
+    fn start_acceptors<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
-        events: &Sender<Event>,
-        inbox: Receiver<Event>,
-    ) -> io::Result<Receiver<()>> {
-        let (room_end, room_ended) = bounded(0);
-        threads::spawn(scope, "broadcaster".to_owned(), move || {
-            let _room_end: Sender<()> = room_end;
-            broadcaster::run(&inbox);
-        })?;
+        room: &RoomHandle,
+    ) -> io::Result<()> {
         for (number, listener) in self.listeners.iter().enumerate() {
             let acceptor = Acceptor {
                 listener,
                 seats: &self.seats,
                 shared: &self.shared,
                 n_connections: &self.n_connections,
-                events: events.clone(),
+                room: room.clone(),
             };
             threads::spawn(scope, format!("accept-{number}"), move || {
                 acceptor.run(scope);
             })?;
         }
-        Ok(room_ended)
+        Ok(())
     }
 
     /// The order matters: nobody new comes in; the room says goodbye after the last line; then
     /// the readers end, and the writers when they have written all of it; and who is stuck is cut.
-    fn stop(&self, events: &Sender<Event>) {
-        self.shared.stopping.store(true, Ordering::Relaxed);
+    fn stop(&self, room: &RoomHandle) {
+        self.shared.stop.begin();
         for listener in &self.listeners {
-            wake(listener);
+            listener.wake();
         }
-        // The room can only be gone if it has failed; then there is nobody to say goodbye.
-        let _ = events.send(Event::Close);
+        room.close();
         self.seats.close();
         if !self.seats.wait_until_free(Instant::now() + GOODBYE) {
             self.seats.cut();
@@ -175,28 +138,33 @@ impl Server {
     }
 }
 
-/// A listening socket. A wildcard IPv6 address takes IPv4 clients too, unless IPv4 has a listener
-/// of its own on that port.
-fn listen(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    if address.is_ipv6() {
-        let taken = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
-        socket.set_only_v6(all.iter().any(taken))?;
-    }
-    socket.set_reuse_address(true)?;
-    // Set here, because accepted sockets inherit it before their first packet.
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
 
-/// Ends a wait in `accept`.
-fn wake(listener: &TcpListener) {
-    // Needs no descriptor, but not every system lets a listener be shut down: where it can't be, a
-    // connection to itself does.
-    let shut_down = SockRef::from(listener).shutdown(Shutdown::Both);
-    if let (Err(_), Ok(address)) = (shut_down, listener.local_addr()) {
-        let _ = TcpStream::connect_timeout(&address, GOODBYE);
+    #[test]
+    fn a_server_runs_until_it_is_told_to_stop_and_says_goodbye() {
+        let listeners = listener::listen(&["127.0.0.1:0".to_owned()]).unwrap();
+        let address = listeners[0].address();
+        let server = Server::new(listeners, Config::default(), 2);
+        let (stop, stopped) = bounded(1);
+        thread::scope(|scope| {
+            let running = scope.spawn(|| server.run(&stopped));
+            let mut client = TcpStream::connect(address).unwrap();
+            client.write_all(b"Ada\nhello\n").unwrap();
+            let mut heard = Vec::new();
+            while !heard.ends_with(b"Ada> hello\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                heard.extend(byte);
+            }
+            stop.send(()).unwrap();
+            let mut last = String::new();
+            client.read_to_string(&mut last).unwrap();
+            assert_eq!(last, "* The server is stopping. Goodbye!\n");
+            assert!(running.join().unwrap().is_ok());
+        });
     }
 }

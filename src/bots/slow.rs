@@ -2,8 +2,8 @@
 //! fills its socket, then its queue in the server, and then it misses messages: that is a slow
 //! consumer.
 
-use super::{connect, join, lost};
-use crate::options::BotOptions;
+use super::Options;
+use crate::client::{connect, join, lost};
 use socket2::Socket;
 use std::io::{self, Read};
 use std::thread;
@@ -22,13 +22,13 @@ const RECEIVE_BUFFER: usize = 4 * 1024;
 ///
 /// # Errors
 /// One sentence that says what went wrong.
-pub fn run(options: &BotOptions) -> Result<(), String> {
+pub fn run(options: &Options) -> Result<(), String> {
     let name = options.name.as_deref().unwrap_or(NAME);
     log::info!("{name} connecting to {}", options.address);
     read_slowly(options, name).map_err(|error| lost(&error))
 }
 
-fn read_slowly(options: &BotOptions, name: &str) -> io::Result<()> {
+fn read_slowly(options: &Options, name: &str) -> io::Result<()> {
     let prepare = |socket: &Socket| socket.set_recv_buffer_size(RECEIVE_BUFFER);
     let mut stream = join(|| connect(&options.address, prepare), name, b"")?;
     let mut bytes = [0; READ];

@@ -1,8 +1,8 @@
 //! The spam bot: sends long lines as fast as it can and times each. Its first lines go at once,
 //! then its socket is full, and each line waits for the server's pace: that is backpressure.
 
-use super::{connect, join, lost};
-use crate::options::BotOptions;
+use super::Options;
+use crate::client::{connect, join, lost};
 use socket2::Socket;
 use std::io::{self, Write};
 use std::net::Shutdown;
@@ -21,12 +21,12 @@ const SEND_BUFFER: usize = 4 * 1024;
 ///
 /// # Errors
 /// One sentence that says what went wrong.
-pub fn run(options: &BotOptions) -> Result<(), String> {
+pub fn run(options: &Options) -> Result<(), String> {
     log::info!("Spam client connecting to {}", options.address);
     send_fast(options).map_err(|error| lost(&error))
 }
 
-fn send_fast(options: &BotOptions) -> io::Result<()> {
+fn send_fast(options: &Options) -> io::Result<()> {
     let message = format!("{}\n", WORD.repeat(N_WORDS).trim_end());
     let name = options.name.as_deref().unwrap_or(NAME);
     let prepare = |socket: &Socket| socket.set_send_buffer_size(SEND_BUFFER);

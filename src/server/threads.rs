@@ -3,13 +3,13 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::{Builder, Scope};
+use std::thread::{Builder, Scope, Thread};
 
 /// Stack of every thread, in bytes. At most 20 KiB of it were seen in use, in debug builds; only
 /// what is touched costs memory.
 const STACK: usize = 128 * 1024;
 
-/// Starts a thread that runs `body` once. `name` has at most 15 bytes, which is what the kernel
+/// Starts a thread that runs `body` once, and returns it. `name` has at most 15 bytes, which is what the kernel
 /// keeps.
 ///
 /// # Errors
@@ -18,7 +18,7 @@ pub fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: String,
     body: impl FnOnce() + Send + 'scope,
-) -> io::Result<()> {
+) -> io::Result<Thread> {
     Builder::new()
         .name(name)
         .stack_size(STACK)
@@ -27,13 +27,16 @@ pub fn spawn<'scope>(
             // its name, its place in the room.
             let _ = catch_unwind(AssertUnwindSafe(body));
         })
-        .map(drop)
+        .map(|handle| handle.thread().clone())
 }
 
-/// A hook for tests, which release builds do not have: panics if `bytes` name this thread and tell
-/// it to, and the environment allows it.
-#[cfg(debug_assertions)]
+/// A hook for tests, which does nothing in release builds: panics if `bytes` name this thread and
+/// tell it to, and the environment allows it.
+#[inline]
 pub fn panic_if_told(bytes: &[u8]) {
+    if !cfg!(debug_assertions) {
+        return;
+    }
     if std::env::var_os("TRIO_CHAT_PANIC_WHEN_TOLD").is_none() {
         return;
     }

@@ -176,7 +176,7 @@ fn a_bot_says_so_when_the_server_goes_or_does_not_want_it() {
             .unwrap();
         assert_eq!(output.status.code(), Some(1));
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(error.contains("A name has no \">\""), "{error}");
+        assert!(error.contains("A name cannot contain \">\""), "{error}");
     }
     let mut bots = ["spam", "slow"].map(|kind| {
         let mut process = Process::spawn(

@@ -178,7 +178,7 @@ fn b7_what_is_no_chat_client_never_becomes_a_user() {
         client.send(bytes);
         assert_eq!(client.next(), None, "it is closed");
         server.log.wait_for(&format!(
-            "Connection #{}: closed, it is no chat client but speaks {protocol}",
+            "Connection #{}: closed, not a chat client: it speaks {protocol}",
             number + 1
         ));
     }

@@ -33,34 +33,58 @@ fn assert_complains(arguments: &[&str], code: i32, part: &str) {
 }
 
 #[test]
-fn help_names_every_option_and_version_the_version() {
-    for option in ["-h", "--help"] {
-        let (code, output, error) = run(&[option]);
-        assert_eq!((code, error.as_str()), (0, ""));
-        for word in [
-            "serve",
-            "spam",
-            "slow",
-            "--rate",
-            "--queue",
-            "--max-clients",
-            "--name-timeout",
-            "-v",
-            "-q",
-            "--name",
-            "--count",
-            "--seconds",
-            "--version",
-        ] {
-            assert!(output.contains(word), "{word} is not in the help");
+fn help_names_every_option_and_fits_a_screen() {
+    let server = [
+        "--rate",
+        "--queue",
+        "--max-clients",
+        "--name-timeout",
+        "-v",
+        "-q",
+    ];
+    let bot = ["--name", "--count", "--seconds"];
+    let crowd = [
+        "--clients",
+        "--talkers",
+        "--size",
+        "--pid",
+        "--protocol",
+        "--json",
+    ];
+    for (command, options) in [
+        (&[][..], &server[..]),
+        (&["serve"], &server),
+        (&["spam"], &bot),
+        (&["slow"], &bot),
+        (&["crowd"], &crowd),
+    ] {
+        for help in ["-h", "--help"] {
+            let (code, output, error) = run(&[command, &[help]].concat());
+            assert_eq!((code, error.as_str()), (0, ""));
+            for option in options {
+                assert!(output.contains(option), "{option} is not in {output}");
+            }
+            assert!(output.lines().all(|line| line.len() <= 80), "{output}");
+            assert!(output.lines().count() <= 24, "{output}");
         }
-        assert!(output.lines().all(|line| line.len() <= 80));
     }
-    let (code, output, _) = run(&["--version"]);
-    assert_eq!(
-        (code, output),
-        (0, format!("trio-chat {}\n", env!("CARGO_PKG_VERSION")))
-    );
+    let (_, output, _) = run(&["--help"]);
+    for word in ["serve", "spam", "slow", "crowd", "--version"] {
+        assert!(output.contains(word), "{word} is not in {output}");
+    }
+}
+
+#[test]
+fn version_prints_the_version_whatever_else_is_there() {
+    for arguments in [
+        &["-V"][..],
+        &["--version"],
+        &["spam", "--version", "--rate", "x"],
+    ] {
+        let (code, output, _) = run(arguments);
+        let version = format!("trio-chat {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!((code, output), (0, version));
+    }
 }
 
 #[test]
@@ -76,7 +100,7 @@ fn r7_wrong_usage_is_one_sentence_and_exit_2() {
         (&["--queue", "0"], "--queue 0"),
         (&["--max-clients"], "--max-clients needs a value"),
         (&["slow", "--rate", "1"], "--rate"),
-        (&["spam", "1", "2"], "joins one server"),
+        (&["spam", "1", "2"], "takes one address"),
     ] {
         assert_complains(arguments, 2, part);
     }

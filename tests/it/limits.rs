@@ -24,7 +24,7 @@ fn l1_silent_connections_cannot_occupy_the_room() {
     }
     server
         .log
-        .wait_for("Connection #1: closed, it gave no name and others wanted its seat");
+        .wait_for("Connection #1: closed, it gave no name and others needed its seat");
     let newcomer = Client::join(&server, "Newcomer");
     ada.expect("Newcomer> here");
     newcomer.finish();
@@ -361,5 +361,5 @@ fn b5_names_that_look_alike_are_one() {
     }
     let mut filler = Client::connect(&server);
     filler.give_name("\u{3164}");
-    filler.expect("* A name needs a character that can be seen.");
+    filler.expect("* A name needs at least one visible character.");
 }

@@ -14,6 +14,7 @@ mod bytes;
 mod command_line;
 mod control;
 mod fairness;
+mod house;
 mod limits;
 mod log;
 mod process;

@@ -118,7 +118,7 @@ fn l4_one_address_holds_at_most_a_quarter() {
     let refusal = output.wait_for("* ");
     let (_other, output) = hosts.netcat("fd77::1", &server, "Other address");
     output.wait_for("Other address> hello");
-    let kept = refusal == "* Too many come from your address. Try again later.";
+    let kept = refusal == "* Too many connections from your address. Try again later.";
     row(
         "L4",
         "10 of 40 seats for one host, then an eleventh, then by IPv6",

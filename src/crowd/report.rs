@@ -1,8 +1,8 @@
 //! What the crowd has measured, as a person wants to read it and as a script does; and whether it
 //! can be believed.
 
+use super::options::Options;
 use super::tally::Tally;
-use crate::options::CrowdOptions;
 use hdrhistogram::Histogram;
 use std::fs;
 use std::io;
@@ -36,7 +36,7 @@ pub struct Report {
 
 impl Report {
     /// For a person.
-    pub fn text(&self, options: &CrowdOptions) -> String {
+    pub fn text(&self, options: &Options) -> String {
         let latency = match self.doubt() {
             Some(doubt) => format!("not shown: {doubt}"),
             None => format!(

@@ -79,7 +79,7 @@ pub fn histogram() -> Result<Histogram<u64>, CreationError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Dialect;
+    use super::super::dialect::Dialect;
     use super::*;
 
     #[test]

@@ -2,8 +2,8 @@
 //! before it is needed: a process that runs out of memory mappings while it starts a thread is
 //! aborted, with everyone in it.
 
-use super::seats::MAX_PUSHED_OUT;
-use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+use crate::net::limits::raise_descriptors;
+use rustix::process;
 use std::fmt;
 use std::fs;
 
@@ -20,8 +20,8 @@ const SPARE_DESCRIPTORS: u64 = 32;
 const SPARE_THREADS: u64 = 64;
 const SPARE_MAPPINGS: u64 = 1024;
 
-/// Clients on top of the seats: those who have been pushed out, and are not gone yet.
-const SPARE_CLIENTS: u64 = MAX_PUSHED_OUT as u64;
+/// Clients on top of the seats: their seat is free again while their threads still end.
+const SPARE_CLIENTS: u64 = 32;
 
 /// How many clients fit, and what sets the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,45 +43,61 @@ pub enum Limit {
     Mappings,
 }
 
-/// Raises the limit on open files as far as this process may, and works out how many clients the
-/// host carries.
+/// One thing that a host has only so much of, and how much of it there is.
+struct Resource {
+    limit: Limit,
+    allowed: u64,
+    used: u64,
+    /// Kept back for everything that is not a client.
+    spare: u64,
+    per_client: u64,
+}
+
+/// Raises the limit on open files as far as this process may, and returns how many clients the host
+/// carries.
 pub fn capacity() -> Capacity {
-    raise_descriptors();
     let used = |folder| fs::read_dir(folder).map_or(0, Iterator::count) as u64;
     let mapped = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
-    [
-        (
-            Limit::Descriptors,
-            max_descriptors(),
-            used("/proc/self/fd"),
-            SPARE_DESCRIPTORS,
-            DESCRIPTORS_PER_CLIENT,
-        ),
-        (
-            Limit::Threads,
-            max_threads(),
-            used("/proc/self/task"),
-            SPARE_THREADS,
-            THREADS_PER_CLIENT,
-        ),
-        (
-            Limit::Mappings,
-            max_mappings(),
-            mapped as u64,
-            SPARE_MAPPINGS,
-            MAPPINGS_PER_CLIENT,
-        ),
-    ]
-    .into_iter()
-    .map(|(limited_by, allowed, used, spare, per_client)| Capacity {
-        n_clients: n_clients(allowed, used, spare, per_client),
-        limited_by,
-    })
-    .min_by_key(|capacity| capacity.n_clients)
-    .unwrap_or(Capacity {
-        n_clients: 1,
-        limited_by: Limit::Descriptors,
-    })
+    let descriptors = Resource {
+        limit: Limit::Descriptors,
+        allowed: raise_descriptors(),
+        used: used("/proc/self/fd"),
+        spare: SPARE_DESCRIPTORS,
+        per_client: DESCRIPTORS_PER_CLIENT,
+    };
+    let threads = Resource {
+        limit: Limit::Threads,
+        allowed: max_threads(),
+        used: used("/proc/self/task"),
+        spare: SPARE_THREADS,
+        per_client: THREADS_PER_CLIENT,
+    };
+    let mappings = Resource {
+        limit: Limit::Mappings,
+        allowed: number_in("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX),
+        used: mapped as u64,
+        spare: SPARE_MAPPINGS,
+        per_client: MAPPINGS_PER_CLIENT,
+    };
+    [threads, mappings]
+        .iter()
+        .fold(descriptors.capacity(), |least, resource| {
+            let capacity = resource.capacity();
+            if capacity.n_clients < least.n_clients {
+                capacity
+            } else {
+                least
+            }
+        })
+}
+
+impl Resource {
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            n_clients: n_clients(self.allowed, self.used, self.spare, self.per_client),
+            limited_by: self.limit,
+        }
+    }
 }
 
 /// How many clients fit into what is `allowed`. A host so tight that the spare alone does not fit
@@ -95,27 +111,11 @@ fn n_clients(allowed: u64, used: u64, spare: u64, per_client: u64) -> usize {
         .max(1)
 }
 
-pub fn raise_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    // Without the rise there are fewer seats, which is said at start.
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            ..limit
-        },
-    );
-}
-
-fn max_descriptors() -> u64 {
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
-}
-
 fn max_threads() -> u64 {
     // The kernel does not hold root to the limit of its user.
-    let of_user = getrlimit(Resource::Nproc)
+    let of_user = process::getrlimit(process::Resource::Nproc)
         .current
-        .filter(|_| !geteuid().is_root());
+        .filter(|_| !process::geteuid().is_root());
     let of_system = ["/proc/sys/kernel/threads-max", "/proc/sys/kernel/pid_max"].map(number_in);
     of_system
         .into_iter()
@@ -126,27 +126,11 @@ fn max_threads() -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-fn max_mappings() -> u64 {
-    number_in("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX)
-}
-
-/// The limits on threads of the control groups that this process is in, version 1 and 2.
-fn of_control_group() -> impl Iterator<Item = u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let paths: Vec<String> = groups
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.splitn(3, ':').skip(1);
-            match (fields.next()?, fields.next()?) {
-                ("", path) => Some(format!("/sys/fs/cgroup{path}")),
-                ("pids", path) => Some(format!("/sys/fs/cgroup/pids{path}")),
-                _ => None,
-            }
-        })
-        .collect();
-    paths
-        .into_iter()
-        .filter_map(|path| number_in(&format!("{path}/pids.max")))
+/// The limit on threads of the control group that this process is in.
+fn of_control_group() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    number_in(&format!("/sys/fs/cgroup{path}/pids.max"))
 }
 
 /// A file that holds one number; `max`, and no file at all, is no limit.

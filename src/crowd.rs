@@ -13,18 +13,18 @@
     reason = "counts and times of one measurement are far from where these lose anything"
 )]
 
-mod dialect;
+pub mod dialect;
+pub mod options;
 mod progress;
 mod report;
 mod tally;
 
-use super::{connect, lost};
-use crate::options::CrowdOptions;
-use crate::server::host;
-pub use dialect::{Dialect, MIN_SIZE};
+use crate::client::{connect, lost};
+use crate::net::limits::raise_descriptors;
 use dialect::{MARK, Notices};
 use hdrhistogram::Histogram;
 use memchr::memchr_iter;
+use options::Options;
 use progress::{PROGRESS_INTERVAL, Progress};
 use report::{Process, Report};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -69,7 +69,7 @@ const BURST: u64 = 64;
 ///
 /// # Errors
 /// One sentence that says what went wrong.
-pub fn run(options: &CrowdOptions) -> Result<(), String> {
+pub fn run(options: &Options) -> Result<(), String> {
     let report = Crowd::join(options)
         .and_then(|crowd| crowd.talk(options))
         .map_err(|error| lost(&error))?;
@@ -110,9 +110,9 @@ struct Talk {
 
 impl Crowd {
     /// Connects everyone, and waits until everyone has heard somebody.
-    fn join(options: &CrowdOptions) -> io::Result<Self> {
+    fn join(options: &Options) -> io::Result<Self> {
         let start = Instant::now();
-        host::raise_descriptors();
+        raise_descriptors();
         options.pid.map(Process::memory).transpose()?;
         // Looked up once.
         let mut address = options.address.clone();
@@ -169,7 +169,7 @@ impl Crowd {
     }
 
     /// Lets them talk, and waits until everything has come that will.
-    fn talk(mut self, options: &CrowdOptions) -> io::Result<Report> {
+    fn talk(mut self, options: &Options) -> io::Result<Report> {
         // What was said while they joined is through after this.
         let settled = Instant::now() + Duration::from_secs(1);
         while Instant::now() < settled {
@@ -228,7 +228,7 @@ impl Crowd {
     /// Says what is due by now, and tells when more will be; nothing when all has been said.
     fn say_what_is_due(
         &mut self,
-        options: &CrowdOptions,
+        options: &Options,
         talk: &mut Talk,
     ) -> io::Result<Option<Instant>> {
         let now = Instant::now();
@@ -265,7 +265,7 @@ impl Crowd {
     /// Says as much as the sockets of the talkers take, until the time is over.
     fn say_what_fits(
         &mut self,
-        options: &CrowdOptions,
+        options: &Options,
         talk: &mut Talk,
         now: Instant,
     ) -> io::Result<Option<Instant>> {
@@ -285,7 +285,7 @@ impl Crowd {
     }
 
     /// Talkers without a pace have to be told when their sockets take more.
-    fn watch_talkers(&self, options: &CrowdOptions, flags: EventFlags) -> io::Result<()> {
+    fn watch_talkers(&self, options: &Options, flags: EventFlags) -> io::Result<()> {
         if options.rate.is_none() {
             for (number, talker) in self.clients[..options.n_talkers].iter().enumerate() {
                 let data = EventData::new_u64(number as u64);

@@ -1,5 +1,6 @@
 //! How different chat servers want to be spoken to, so that they can be measured by one instrument.
 
+use crate::protocol::Notice;
 use memchr::{memchr, memchr_iter};
 
 /// Stands before every stamp; no server adds one of its own.
@@ -97,11 +98,11 @@ impl Notices {
 }
 
 fn missed(line: &[u8]) -> u64 {
-    let number = line.strip_prefix(b"* You missed ").unwrap_or_default();
-    let digits = number.split(|byte| *byte == b' ').next();
-    digits
-        .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
-        .unwrap_or(0)
+    let line = std::str::from_utf8(line).unwrap_or_default();
+    match line.parse() {
+        Ok(Notice::Missed(n_messages)) => n_messages,
+        _ => 0,
+    }
 }
 
 /// What some bytes of the server have to be answered with: IRC's ping.

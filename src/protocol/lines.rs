@@ -4,18 +4,17 @@
 //!
 //! What a line may contain is the business of `text`, when it may be said that of `pacer`.
 
-use super::telnet::Telnet;
+use super::MAX_LINE;
+use super::telnet::{MAX_HELD, Telnet};
 use std::io::{self, Read};
+use std::ops::Range;
 
-/// Longest text of one line, in bytes of UTF-8; the spam bot's 2,500 must fit.
-pub const MAX_LINE: usize = 4096;
-
-/// How many more bytes than [`MAX_LINE`] make sure that a character which starts within it is
-/// whole: a UTF-8 character has at most 4 bytes.
+/// Extra bytes needed so that a character starting within [`MAX_LINE`] is complete: a UTF-8
+/// character has at most 4 bytes.
 const LOOKAHEAD: usize = 3;
 
-/// The buffer for an unfinished line and for what one read adds to it, in bytes: at first, which
-/// does for what people type, and at most.
+/// Size of the buffer for an unfinished line and for what one read adds to it, in bytes: at first,
+/// which suffices for what people type, and at most.
 const MIN_BUFFER: usize = 512;
 const MAX_BUFFER: usize = 2 * MAX_LINE;
 
@@ -32,13 +31,14 @@ pub struct Line {
 }
 
 /// Reads from a source and cuts what it gives into lines.
+#[derive(Default)]
 pub struct Lines {
+    /// Empty before the first read.
     buffer: Vec<u8>,
-    /// What has been read and not been given yet.
+    /// Where the text in the buffer begins that has been read and not been given yet.
     start: usize,
+    /// Where it ends.
     end: usize,
-    /// Bytes behind that, which may become a telnet command.
-    n_unfinished: usize,
     telnet: Telnet,
     after_carriage_return: bool,
     within_line: bool,
@@ -46,61 +46,67 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Starts at the beginning of a line.
-    pub fn new() -> Self {
-        Self {
-            buffer: vec![0; MIN_BUFFER],
-            start: 0,
-            end: 0,
-            n_unfinished: 0,
-            telnet: Telnet::default(),
-            after_carriage_return: false,
-            within_line: false,
-            at_end: false,
-        }
-    }
-
     /// Reads once from `source`, and returns how many bytes came. To be called when
-    /// [`next_line`](Self::next_line) has no more to give; until then the buffer may be too full
-    /// for a read, and a read of nothing looks like the end.
+    /// [`next_line`](Self::next_line) has no more to give.
     ///
     /// # Errors
     /// Those of `source`, except that an interrupted read is tried again.
     pub fn fill(&mut self, mut source: impl Read) -> io::Result<usize> {
-        let n_waiting = self.end + self.n_unfinished;
-        self.buffer.copy_within(self.start..n_waiting, 0);
-        let n_waiting = n_waiting - self.start;
+        self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
+        if self.buffer.is_empty() {
+            self.buffer.resize(MIN_BUFFER, 0);
+        }
+        // What telnet has held back goes into the gap, if it turns out to be text.
+        let new = self.end + MAX_HELD;
         let n_read = loop {
-            match source.read(&mut self.buffer[n_waiting..]) {
+            match source.read(&mut self.buffer[new..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
             }
         };
-        if n_waiting + n_read == self.buffer.len() {
+        let leave = self.strip_telnet(new..new + n_read);
+        self.at_end = n_read == 0 || leave;
+        // There is always space for the next read, which would look like the end otherwise.
+        if self.buffer.len() - new - n_read <= MAX_HELD {
             self.buffer.resize(MAX_BUFFER, 0);
         }
-        let new = &mut self.buffer[self.end..n_waiting + n_read];
-        let stripped = self.telnet.strip(new, n_read == 0);
-        self.end += stripped.n_text;
-        self.n_unfinished = stripped.n_unfinished;
-        self.at_end = n_read == 0 || stripped.leave;
         Ok(n_read)
     }
 
-    /// The end of a line has been read that has not been given yet.
+    /// Moves what is text among the new bytes behind the text that is there. Returns whether the
+    /// client wants to leave.
+    fn strip_telnet(&mut self, new: Range<usize>) -> bool {
+        if self.telnet.is_plain(&self.buffer[new.clone()]) && !new.is_empty() {
+            self.buffer.copy_within(new.clone(), self.end);
+            self.end += new.len();
+            return false;
+        }
+        let (buffer, end) = (&mut self.buffer, &mut self.end);
+        for at in new.clone() {
+            if self.telnet.take(buffer[at], |byte| put(buffer, end, byte)) {
+                return true;
+            }
+        }
+        if new.is_empty() {
+            self.telnet.end(|byte| put(buffer, end, byte));
+        }
+        false
+    }
+
+    /// Whether the buffer contains a complete line.
     pub fn has_line_end(&self) -> bool {
         self.unread().iter().any(|byte| is_line_end(*byte))
     }
 
-    /// What has been read and not been given yet.
+    /// Returns what has been read and not been given yet.
     pub fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// The next line, if the buffer holds a whole one, or so much of a long one that it must be
-    /// cut. At the end of the source what remains is a line too.
+    /// Returns the next line, if the buffer holds a whole one, or the next piece of one that is too
+    /// long. At the end of the source what remains is a line too.
     pub fn next_line(&mut self) -> Option<Line> {
         if self.after_carriage_return && self.start < self.end {
             if matches!(self.buffer[self.start], b'\n' | b'\0') {
@@ -129,18 +135,23 @@ impl Lines {
         Some(Line { text, first, last })
     }
 
-    /// The source has ended and every line of it has been given.
+    /// Whether the source has ended and every line of it has been given.
     pub fn is_finished(&self) -> bool {
         self.at_end && self.start == self.end
     }
+}
+
+fn put(buffer: &mut [u8], end: &mut usize, byte: u8) {
+    buffer[*end] = byte;
+    *end += 1;
 }
 
 fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// The longest beginning of `line` whose text fits [`MAX_LINE`], and how many bytes of the line
-/// it takes. Text is never shorter than the bytes it stands for.
+/// Returns the longest beginning of `line` whose text fits [`MAX_LINE`], and how many bytes of the
+/// line it takes. Text is never shorter than the bytes it stands for.
 fn decode(line: &[u8]) -> (String, usize) {
     let mut text = String::new();
     let mut n_taken = 0;
@@ -190,7 +201,7 @@ mod tests {
                 .filter(|piece| !piece.is_empty())
                 .collect(),
         );
-        let mut lines = Lines::new();
+        let mut lines = Lines::default();
         let mut found = Vec::new();
         while !lines.is_finished() {
             match lines.next_line() {

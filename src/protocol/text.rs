@@ -39,14 +39,14 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// `text` leaves a trace on a terminal.
-pub fn can_be_seen(text: &str) -> bool {
-    text.chars().any(is_visible)
+/// Whether `text` leaves a trace on a terminal.
+pub fn is_visible(text: &str) -> bool {
+    text.chars().any(draws)
 }
 
-/// Not so blanks, what has no width of its own, and letters and symbols that draw nothing: Hangul
+/// False for blanks, zero-width characters, and letters and symbols that draw nothing: Hangul
 /// fillers, the blank Braille pattern, the null notehead.
-fn is_visible(character: char) -> bool {
+fn draws(character: char) -> bool {
     let draws_nothing = matches!(
         character,
         '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' | '\u{1d159}'
@@ -174,7 +174,7 @@ mod tests {
         for text in [
             "", " ", "\u{200d}", "\u{3164}", "\u{2800}", "\u{301}", "\u{1161}", "\u{d7b0}",
         ] {
-            assert!(!can_be_seen(text), "{text:?}");
+            assert!(!is_visible(text), "{text:?}");
         }
         for text in [
             "a",
@@ -186,7 +186,7 @@ mod tests {
             "\u{e000}",
             "नि",
         ] {
-            assert!(can_be_seen(text), "{text:?}");
+            assert!(is_visible(text), "{text:?}");
         }
     }
 

@@ -1,0 +1,114 @@
+//! The other end of a connection: how a client connects, gets a name, and says in one sentence why
+//! it could not. What it says and hears then is its own business.
+
+use crate::protocol::{Notice, text};
+use socket2::{Domain, Socket, Type};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+
+/// Clients that are started together ask for the same names, and each round one gets in.
+const NAME_TRIES: usize = 50;
+
+/// Maximum length of a line before the client is in, in bytes.
+const MAX_LINE: usize = 1024;
+
+/// Connects to the first address that answers, after `prepare` has set up the socket.
+///
+/// # Errors
+/// One sentence for a person.
+pub fn connect(
+    address: &str,
+    prepare: impl Fn(&Socket) -> io::Result<()>,
+) -> io::Result<TcpStream> {
+    let try_one = |address: SocketAddr| {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        prepare(&socket)?;
+        socket.connect(&address.into())?;
+        Ok(TcpStream::from(socket))
+    };
+    let not_found = |error| io::Error::other(format!("Cannot find {address}: {error}."));
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    for address in address.to_socket_addrs().map_err(not_found)? {
+        match try_one(address) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(io::Error::other(format!(
+        "Cannot connect to {address} ({failure}): is the server running? Start it with: trio-chat {address}"
+    )))
+}
+
+/// Joins under `name`, or under the one that the server suggests if that is taken. `first_words` are
+/// sent right behind the name. Returns when the server has sent something that is no refusal.
+///
+/// # Errors
+/// What the server said, or why the connection failed.
+pub fn join(
+    connect: impl Fn() -> io::Result<TcpStream>,
+    name: &str,
+    first_words: &[u8],
+) -> io::Result<TcpStream> {
+    let mut name = name.to_owned();
+    for n_tried in 0..NAME_TRIES {
+        let mut stream = connect()?;
+        if n_tried == 0 {
+            log::info!("Connected");
+        }
+        let welcome = read_line(&stream)?;
+        if welcome.starts_with('*') {
+            return Err(refused(&welcome));
+        }
+        log::info!("Sending name");
+        stream.write_all(format!("{name}\n").as_bytes())?;
+        stream.write_all(first_words)?;
+        // No name begins with a star, so what begins with one is the server's.
+        let mut first = [0];
+        if stream.peek(&mut first)? == 1 && first != *b"*" {
+            return Ok(stream);
+        }
+        let refusal = read_line(&stream)?;
+        match refusal.parse() {
+            Ok(Notice::TakenName { free, .. }) => name = free,
+            _ => return Err(refused(&refusal)),
+        }
+    }
+    Err(io::Error::other(
+        "Every name that was tried is taken; try another --name.",
+    ))
+}
+
+/// Says why a connection ended before the client was through with its work.
+pub fn lost(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset => {
+            "The server has closed the connection; is it still running?".to_owned()
+        }
+        // A sentence of the server's or of ours.
+        io::ErrorKind::Other => error.to_string(),
+        _ => format!("The connection is lost ({error}); try again."),
+    }
+}
+
+/// What the server said, made fit for a terminal.
+fn refused(line: &str) -> io::Error {
+    let shown = text::clean(line);
+    let shown = shown.trim_start_matches("* ");
+    io::Error::other(format!("The server says: {shown}"))
+}
+
+/// Reads byte by byte, so that nothing behind the line is taken from the socket.
+fn read_line(mut stream: &TcpStream) -> io::Result<String> {
+    let mut line = Vec::new();
+    while line.len() < MAX_LINE {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        if byte == *b"\n" {
+            break;
+        }
+        line.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}

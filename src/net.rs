@@ -1,0 +1,6 @@
+//! Sockets: how they are listened on, set up, waited for, cut and closed. Nothing here knows the
+//! chat.
+
+pub mod connection;
+pub mod limits;
+pub mod listener;

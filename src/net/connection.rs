@@ -1,0 +1,249 @@
+//! One connection, TCP or Unix alike: set up, read, written, and ended from either side. Reader and
+//! writer share it, so it costs one descriptor.
+
+use rustix::io::ioctl_fionread;
+use socket2::{SockAddr, Socket, TcpKeepalive};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What the kernel takes of us at once, in bytes: small, so that the outbox, not the kernel, decides
+/// what a slow client gets.
+pub const SEND_BUFFER: usize = 32 * 1024;
+
+/// An idle peer that vanished is detected after this plus three probes. With unsent data it takes
+/// until TCP gives up, about 15 minutes; a shorter limit for that would also end clients that are
+/// alive and just do not read.
+const KEEPALIVE: Duration = Duration::from_mins(1);
+const KEEPALIVE_PROBE: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// How long a client that we close may still send before its connection is cut. Closing a
+/// connection with unread bytes resets it, and a reset can overtake our last line. A client that
+/// sends more than this number of bytes while closing isn't reading our last line, so we stop
+/// waiting.
+const LINGER: Duration = Duration::from_millis(250);
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// A connection to a client. Everything that it does takes `&self`, so it can be shared.
+#[derive(Debug)]
+pub struct Connection {
+    socket: Socket,
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A host with this address; IPv4 addresses in IPv6 clothes are IPv4 here.
+    Ip(IpAddr),
+    /// A process of this host, through a Unix socket.
+    Local,
+}
+
+impl Connection {
+    /// Takes over a socket that is connected.
+    pub fn new(socket: Socket) -> Self {
+        Self { socket }
+    }
+
+    /// Sets what every client's TCP socket needs: keepalive, a small send buffer, and no delay.
+    ///
+    /// # Errors
+    /// When the socket has failed already.
+    pub fn set_up(&self) -> io::Result<()> {
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE)
+            .with_interval(KEEPALIVE_PROBE)
+            .with_retries(KEEPALIVE_PROBES);
+        self.socket.set_tcp_keepalive(&keepalive)?;
+        self.set_send_buffer(SEND_BUFFER)?;
+        self.socket.set_tcp_nodelay(true)
+    }
+
+    /// Sets how many bytes the kernel takes of us at once.
+    ///
+    /// # Errors
+    /// When the socket has failed already.
+    pub fn set_send_buffer(&self, n_bytes: usize) -> io::Result<()> {
+        self.socket.set_send_buffer_size(n_bytes)
+    }
+
+    /// Lets reads fail with a timeout at `deadline`, or never.
+    ///
+    /// # Errors
+    /// When `deadline` has passed, as a timeout.
+    pub fn set_read_deadline(&self, deadline: Option<Instant>) -> io::Result<()> {
+        let left = deadline.map(time_left);
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.socket.set_read_timeout(left)
+    }
+
+    /// Returns how many bytes have arrived that nobody has read.
+    pub fn unread(&self) -> usize {
+        let n_bytes = ioctl_fionread(&self.socket).unwrap_or(0);
+        usize::try_from(n_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Ends a wait for the client's next bytes: what has arrived can still be read, and then comes
+    /// the end.
+    pub fn end_reading(&self) {
+        // One that has gone by itself needs no end.
+        let _ = self.socket.shutdown(Shutdown::Read);
+    }
+
+    /// Tells the client that nothing more will come.
+    pub fn end_writing(&self) {
+        // One that has gone by itself needs no end.
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Ends reads and writes that are stuck.
+    pub fn cut(&self) {
+        // One that has gone by itself is as good.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// Closes from our side, so that what was sent arrives before the end does.
+    pub fn close_gently(&self) {
+        let deadline = Instant::now() + LINGER;
+        // Not on the stack: every session would have to have room for it there.
+        let mut discarded = vec![0; 1024];
+        let mut n_left = LINGER_BYTES / discarded.len();
+        self.end_writing();
+        while n_left > 0
+            && self.set_read_deadline(Some(deadline)).is_ok()
+            && (&*self)
+                .read(&mut discarded)
+                .is_ok_and(|n_bytes| n_bytes > 0)
+        {
+            n_left -= 1;
+        }
+    }
+
+    /// Closes after [`end_reading`](Self::end_reading). The receive window stays closed then, so a
+    /// flooder would hang until its own timeout: dropping the connection resets it. This gives it
+    /// time to read our last line first.
+    pub fn close_after_end_of_reading(&self) {
+        self.end_writing();
+        if self.unread() > 0 {
+            thread::sleep(LINGER);
+        }
+    }
+
+    /// Returns both ends of a connection without a network.
+    ///
+    /// # Errors
+    /// When the system has no descriptors to give.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) = Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+        Ok((Self::new(one), Self::new(other)))
+    }
+}
+
+impl Read for &Connection {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.socket).read(buffer)
+    }
+}
+
+impl Write for &Connection {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&self.socket).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<&SockAddr> for Peer {
+    fn from(address: &SockAddr) -> Self {
+        let address = address.as_socket();
+        address.map_or(Self::Local, |address| Self::Ip(address.ip().to_canonical()))
+    }
+}
+
+fn time_left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+    use std::net::{TcpListener, TcpStream};
+
+    fn tcp() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (Connection::new(listener.accept().unwrap().0.into()), client)
+    }
+
+    #[test]
+    fn an_accepted_socket_is_set_up_as_the_design_has_it() {
+        let (connection, _client) = tcp();
+        connection.set_up().unwrap();
+        let socket = SockRef::from(&connection.socket);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_PROBE);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
+        // Linux doubles what it is asked for.
+        assert!(socket.send_buffer_size().unwrap() >= SEND_BUFFER);
+    }
+
+    #[test]
+    fn unread_bytes_are_counted_with_and_without_a_network() {
+        let (ours, theirs) = Connection::pair().unwrap();
+        assert_eq!(ours.unread(), 0);
+        (&theirs).write_all(b"hello").unwrap();
+        assert_eq!(ours.unread(), 5);
+        let (ours, mut theirs) = tcp();
+        theirs.write_all(b"hello").unwrap();
+        (&ours).read_exact(&mut [0]).unwrap();
+        assert_eq!(ours.unread(), 4);
+        ours.end_reading();
+        assert_eq!(ours.unread(), 4, "what has arrived can still be read");
+    }
+
+    #[test]
+    fn a_read_ends_at_its_deadline_or_when_it_is_ended() {
+        let (ours, _theirs) = Connection::pair().unwrap();
+        let deadline = Some(Instant::now() + Duration::from_millis(1));
+        ours.set_read_deadline(deadline).unwrap();
+        let error = (&ours).read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let passed = ours.set_read_deadline(Some(Instant::now())).unwrap_err();
+        assert_eq!(passed.kind(), io::ErrorKind::TimedOut);
+        ours.set_read_deadline(None).unwrap();
+        ours.end_reading();
+        assert_eq!((&ours).read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn closing_gently_lets_the_last_line_arrive_before_the_end() {
+        let (ours, mut theirs) = tcp();
+        theirs.write_all(&[b'x'; 5000]).unwrap();
+        (&ours).write_all(b"last words").unwrap();
+        theirs.shutdown(Shutdown::Write).unwrap();
+        ours.close_gently();
+        drop(ours);
+        let mut heard = String::new();
+        theirs.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "last words");
+    }
+
+    #[test]
+    fn ipv4_is_ipv4_in_any_clothes_and_a_unix_socket_has_no_address() {
+        let peer = |text: &str| {
+            Peer::from(&SockAddr::from(
+                text.parse::<std::net::SocketAddr>().unwrap(),
+            ))
+        };
+        assert_eq!(peer("[::ffff:192.0.2.1]:7"), peer("192.0.2.1:7"));
+        assert_eq!(Peer::from(&SockAddr::unix("/x").unwrap()), Peer::Local);
+    }
+}

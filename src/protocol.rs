@@ -1,0 +1,203 @@
+//! What goes over the wire, to the byte: the server's notices, a message, and the limits of both.
+//! The files below turn bytes into lines and lines into text that is fit for a terminal.
+//!
+//! Nothing here knows a socket, a thread or the clock.
+
+pub mod telnet;
+// Telnet's commands are taken out before the lines are cut.
+pub mod foreign;
+pub mod lines;
+pub mod lookalikes;
+pub mod names;
+pub mod text;
+pub mod utterance;
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Maximum text of one line, in bytes of UTF-8. The spam bot's 2,500 must fit.
+pub const MAX_LINE: usize = 4096;
+
+/// Maximum length of a name, in characters and in terminal columns.
+pub const MAX_NAME: usize = 32;
+
+/// What `name` says, as everyone gets it, newline included.
+pub fn message(name: &str, text: &str) -> String {
+    format!("{name}> {text}\n")
+}
+
+/// Everything that the server itself says to a client. Its text is one line without the newline,
+/// and can be parsed back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The greeting, which asks for a name.
+    Welcome,
+    /// Asks again, after a refusal.
+    EnterName,
+    /// The name draws nothing on a terminal.
+    InvisibleName,
+    /// The name has more than [`MAX_NAME`] characters or columns.
+    LongName,
+    /// The name looks like something that the server says.
+    ReservedName,
+    /// Somebody else has the name, or one that looks the same.
+    TakenName {
+        /// The name asked for.
+        wanted: String,
+        /// One that is free.
+        free: String,
+    },
+    /// The first line was longer than any line, so nobody waits for a better one.
+    NotAName,
+    /// Too many names were refused.
+    LastTry,
+    /// No name came in time.
+    TooSlow,
+    /// Somebody else needs the seat of this client, which gave no name.
+    Evicted,
+    /// This client was sent less than was said, by this number of messages; at least 1.
+    Missed(u64),
+    /// There is no seat.
+    Full,
+    /// There is no seat for one more connection from this address.
+    TooManyFromAddress,
+    /// The server is stopping.
+    Goodbye,
+}
+
+/// The line is not one that the server says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotANotice;
+
+/// What stands between the two names of [`Notice::TakenName`].
+const TAKEN: &str = "\" is taken. Try \"";
+
+impl Notice {
+    /// Those whose text is always the same.
+    const FIXED: [Self; 12] = [
+        Self::Welcome,
+        Self::EnterName,
+        Self::InvisibleName,
+        Self::LongName,
+        Self::ReservedName,
+        Self::NotAName,
+        Self::LastTry,
+        Self::TooSlow,
+        Self::Evicted,
+        Self::Full,
+        Self::TooManyFromAddress,
+        Self::Goodbye,
+    ];
+
+    /// The notice as it is sent, newline included.
+    pub fn line(&self) -> String {
+        format!("{self}\n")
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Welcome => out.write_str("Welcome to Trio Chat! Enter your name:"),
+            Self::EnterName => out.write_str("Enter your name:"),
+            Self::InvisibleName => out.write_str("* A name needs at least one visible character."),
+            Self::LongName => write!(out, "* A name has at most {MAX_NAME} characters."),
+            Self::ReservedName => {
+                out.write_str("* A name cannot contain \">\" or start with \"*\".")
+            }
+            Self::TakenName { wanted, free } => write!(out, "* \"{wanted}{TAKEN}{free}\"."),
+            Self::NotAName => write!(out, "* A name has at most {MAX_NAME} characters. Goodbye!"),
+            Self::LastTry => out.write_str("* That was the last try. Goodbye!"),
+            Self::TooSlow => out.write_str("* That took too long. Goodbye!"),
+            Self::Evicted => {
+                out.write_str("* Others want to come in, and you gave no name. Goodbye!")
+            }
+            Self::Missed(1) => out.write_str("* You missed 1 message."),
+            Self::Missed(n_messages) => write!(out, "* You missed {n_messages} messages."),
+            Self::Full => out.write_str("* The room is full. Try again later."),
+            Self::TooManyFromAddress => {
+                out.write_str("* Too many connections from your address. Try again later.")
+            }
+            Self::Goodbye => out.write_str("* The server is stopping. Goodbye!"),
+        }
+    }
+}
+
+impl FromStr for Notice {
+    type Err = NotANotice;
+
+    fn from_str(line: &str) -> Result<Self, NotANotice> {
+        if let Some(missed) = line.strip_prefix("* You missed ") {
+            let count = missed.split(' ').next().unwrap_or_default();
+            let notice = count.parse().map(Self::Missed).map_err(|_| NotANotice)?;
+            return Some(notice)
+                .filter(|it| it.to_string() == line)
+                .ok_or(NotANotice);
+        }
+        if let Some(names) = line.strip_prefix("* \"") {
+            let names = names.strip_suffix("\".").ok_or(NotANotice)?;
+            let (wanted, free) = names.rsplit_once(TAKEN).ok_or(NotANotice)?;
+            return Ok(Self::TakenName {
+                wanted: wanted.to_owned(),
+                free: free.to_owned(),
+            });
+        }
+        let mut fixed = Self::FIXED.into_iter();
+        fixed
+            .find(|notice| notice.to_string() == line)
+            .ok_or(NotANotice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn some_name() -> impl Strategy<Value = String> {
+        let given = prop_oneof![any::<String>(), "[a-zA-Z0-9 \".*>#]{1,32}"];
+        given.prop_filter_map("no name", |given| names::check(&given).ok())
+    }
+
+    fn some_notice() -> impl Strategy<Value = Notice> {
+        prop_oneof![
+            prop::sample::select(Notice::FIXED.to_vec()),
+            (1..u64::MAX).prop_map(Notice::Missed),
+            (some_name(), some_name())
+                .prop_map(|(wanted, free)| Notice::TakenName { wanted, free }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_notice_is_one_line_and_is_parsed_back(notice in some_notice()) {
+            let line = notice.to_string();
+            prop_assert!(!line.contains(char::is_control));
+            prop_assert_eq!(line.parse(), Ok(notice));
+        }
+
+        #[test]
+        fn no_message_can_be_taken_for_a_notice(name in some_name(), text in any::<String>()) {
+            let message = message(&name, &text::clean(&text));
+            let line = message.trim_end_matches('\n');
+            prop_assert!(!line.starts_with('*'));
+            prop_assert_eq!(line.parse::<Notice>(), Err(NotANotice));
+        }
+    }
+
+    #[test]
+    fn what_only_resembles_a_notice_is_none() {
+        for line in [
+            "",
+            "* ",
+            "* You missed 1 messages.",
+            "* You missed 2 messages",
+            "* You missed many messages.",
+            "* \"Rick\" is taken.",
+            "* The server is stopping. Goodbye!\n",
+            "Enter your name: ",
+        ] {
+            assert_eq!(line.parse::<Notice>(), Err(NotANotice), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a name may be: visible, of a bounded width, and nothing that looks like the server's own
+//! lines. Who holds which name is the roster's business.
+
+use super::{MAX_NAME, Notice, lookalikes, text};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Returns the name that a client gave as everyone sees it: cleaned, trimmed, and with single
+/// spaces.
+///
+/// # Errors
+/// The refusal that the client is told.
+pub fn check(given: &str) -> Result<String, Notice> {
+    let shown = normal_form(given);
+    if !text::is_visible(&shown) {
+        Err(Notice::InvisibleName)
+    } else if is_too_long(&shown) {
+        Err(Notice::LongName)
+    } else if lookalikes::seems_to_be_the_servers(&shown) {
+        Err(Notice::ReservedName)
+    } else {
+        Ok(shown)
+    }
+}
+
+/// Returns names like `taken`, without end: the same with the next numbers behind it.
+pub fn similar(taken: &str) -> impl Iterator<Item = String> {
+    let (stem, number) = split_number(taken);
+    let first = number.map_or(2, |number| number + 1);
+    (first..).map(move |number| numbered(stem, number))
+}
+
+/// Single spaces, so that nobody can be told apart from another by counting spaces; and no marks in
+/// front, which would combine with what is printed before the name.
+fn normal_form(given: &str) -> String {
+    let cleaned = text::clean(given);
+    let spaced = cleaned.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_stray = |character: char| character.width() == Some(0) || character == ' ';
+    spaced
+        .trim_matches(' ')
+        .trim_start_matches(is_stray)
+        .to_owned()
+}
+
+fn is_too_long(shown: &str) -> bool {
+    shown.chars().count() > MAX_NAME || shown.width() > MAX_NAME
+}
+
+/// Splits "Rick 2" into "Rick" and 2.
+fn split_number(shown: &str) -> (&str, Option<u64>) {
+    match shown.rsplit_once(' ') {
+        Some((stem, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            match number.parse::<u32>() {
+                Ok(number) => (stem, Some(u64::from(number))),
+                // A longer number is part of the name.
+                Err(_) => (shown, None),
+            }
+        }
+        _ => (shown, None),
+    }
+}
+
+/// Returns `stem` with a number behind it, shortened to what a name may have.
+fn numbered(stem: &str, number: u64) -> String {
+    let mut stem = stem.to_owned();
+    loop {
+        let name = format!("{} {number}", stem.trim_end());
+        if !is_too_long(&name) || stem.pop().is_none() {
+            return name;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_of_any_script_are_fine_and_come_out_trimmed() {
+        for (given, shown) in [
+            ("Ada", "Ada"),
+            ("  Grace Hopper\t", "Grace Hopper"),
+            ("a   b", "a b"),
+            ("SlowBot 0.0.1a", "SlowBot 0.0.1a"),
+            ("#1", "#1"),
+            ("Zoë", "Zoë"),
+            ("Алиса", "Алиса"),
+            ("小明", "小明"),
+            ("🦀", "🦀"),
+            ("a*", "a*"),
+            ("\u{1b}[31mred", "[31mred"),
+        ] {
+            assert_eq!(check(given).as_deref(), Ok(shown));
+        }
+    }
+
+    #[test]
+    fn a_name_has_something_to_see() {
+        for given in [
+            "",
+            " \t ",
+            "\u{200d}",
+            "\u{200b}",
+            "\u{301}",
+            "\u{a0}\u{3000}",
+            "\0\u{7}",
+            "\u{3164}",
+            "\u{115f}\u{1160}",
+            "\u{2800} \u{ffa0}",
+            "\u{1161}",
+            "\u{d7b0}",
+        ] {
+            assert_eq!(check(given), Err(Notice::InvisibleName), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_fits_a_terminal() {
+        for fitting in ["x".repeat(32), "明".repeat(16)] {
+            assert_eq!(check(&fitting), Ok(fitting));
+        }
+        for long in ["x".repeat(33), "明".repeat(17), "e\u{301}".repeat(17)] {
+            assert_eq!(check(&long), Err(Notice::LongName));
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_look_like_the_server_or_like_a_line() {
+        for given in [
+            "*",
+            "* You missed 3 messages.",
+            "Ada> hi",
+            ">",
+            "＊ hi",
+            "∗ hi",
+            "\u{1161}* hi",
+            "\u{301}* hi",
+            "\u{200d} * hi",
+            "Ada＞ hi",
+            "Ada› hi",
+        ] {
+            assert_eq!(check(given), Err(Notice::ReservedName), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn similar_names_are_numbered_and_short_enough() {
+        for (taken, expected) in [
+            ("Rick", ["Rick 2", "Rick 3"]),
+            ("SpamBot 5000", ["SpamBot 5001", "SpamBot 5002"]),
+            ("R2 99999999999", ["R2 99999999999 2", "R2 99999999999 3"]),
+        ] {
+            let found: Vec<_> = similar(taken).take(2).collect();
+            assert_eq!(found, expected);
+        }
+        let long = "x".repeat(32);
+        assert_eq!(similar(&long).next(), Some(format!("{} 2", "x".repeat(30))));
+        let wide = "明".repeat(16);
+        assert_eq!(
+            similar(&wide).next(),
+            Some(format!("{} 2", "明".repeat(15)))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_string_is_a_good_name_or_refused(given in any::<String>()) {
+            if let Ok(shown) = check(&given) {
+                prop_assert!(text::is_visible(&shown) && !is_too_long(&shown));
+                prop_assert!(!shown.starts_with('*') && !shown.contains('>'));
+                prop_assert_eq!(check(&shown), Ok(shown));
+            }
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The bounded queue between the room and one client's writer. Here delivered + missed = sent is
+//! kept: what does not fit is counted, and told with the next delivery that fits, or at the end.
+//!
+//! Sending MUST NOT block. How deliveries are written is the writer's business.
+//!
+//! The writer parks when nothing waits, and each delivery unparks it. It does not block on the
+//! channel: `recv` spins before it parks, and a thousand writers spinning for one broadcaster cost
+//! more than the writes.
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, Thread};
+
+/// Maximum number of bytes that wait in one outbox: bounds memory, and how stale a slow client's
+/// room gets.
+pub const MAX_BYTES: usize = 512 * 1024;
+
+/// What one client is to be sent next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// How many messages this client missed just before.
+    pub n_missed: u64,
+    /// The bytes of a frame, shared by everyone who gets it.
+    frame: Arc<[u8]>,
+    /// Where in the frame this client's part begins, in bytes.
+    from: usize,
+    /// What this client alone gets behind the frame.
+    pub answer: Option<Arc<[u8]>>,
+}
+
+impl Delivery {
+    /// Returns the part of the frame that is for this client.
+    pub fn bytes(&self) -> &[u8] {
+        &self.frame[self.from..]
+    }
+
+    fn n_bytes(&self) -> usize {
+        self.bytes().len() + self.answer.as_ref().map_or(0, |answer| answer.len())
+    }
+}
+
+/// The room's end. When it is dropped, the writer ends after what waits.
+#[derive(Debug)]
+pub struct Outbox {
+    // The order matters: the channel is disconnected before the writer wakes and looks.
+    deliveries: Sender<Delivery>,
+    writer: UnparkOnDrop,
+    counts: Arc<Counts>,
+    /// Messages that did not fit, of which the client has not been told.
+    n_missed: u64,
+}
+
+#[derive(Debug)]
+struct UnparkOnDrop(Thread);
+
+/// The writer's end.
+#[derive(Debug)]
+pub struct Frames {
+    deliveries: Receiver<Delivery>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Bytes that wait, including those that are being written.
+    n_bytes: AtomicUsize,
+    n_missed_at_end: AtomicU64,
+}
+
+impl Outbox {
+    /// An empty queue for at most `n_frames` deliveries and [`MAX_BYTES`], whichever is first.
+    /// `start` gets the writer's end, and returns the thread that drains it.
+    ///
+    /// # Errors
+    /// Those of `start`.
+    pub fn new(
+        n_frames: usize,
+        start: impl FnOnce(Frames) -> io::Result<Thread>,
+    ) -> io::Result<Self> {
+        let (sender, receiver) = bounded(n_frames);
+        let counts = Arc::new(Counts::default());
+        let writer = start(Frames {
+            deliveries: receiver,
+            counts: Arc::clone(&counts),
+        })?;
+        Ok(Self {
+            deliveries: sender,
+            writer: UnparkOnDrop(writer),
+            counts,
+            n_missed: 0,
+        })
+    }
+
+    /// Sends the part of `frame` that begins at `from`, which holds `n_messages`, and behind it
+    /// `answer`, which counts as one more. Returns how many of them were dropped.
+    pub fn send(
+        &mut self,
+        frame: &Arc<[u8]>,
+        from: usize,
+        n_messages: u64,
+        answer: Option<Arc<[u8]>>,
+    ) -> u64 {
+        let n_messages = n_messages + u64::from(answer.is_some());
+        let delivery = Delivery {
+            n_missed: self.n_missed,
+            frame: Arc::clone(frame),
+            from,
+            answer,
+        };
+        if self.fits(delivery) {
+            self.n_missed = 0;
+            0
+        } else {
+            self.n_missed += n_messages;
+            n_messages
+        }
+    }
+
+    /// Tells the client how many messages it has missed, if its queue is empty. Otherwise it is told
+    /// with the next frame that fits: a separate notice would use up that slot.
+    pub fn tell_missed(&mut self) {
+        if self.is_lagging() && self.deliveries.is_empty() {
+            self.send(&[].into(), 0, 0, None);
+        }
+    }
+
+    /// Whether the client has missed messages and has not been told of all.
+    pub fn is_lagging(&self) -> bool {
+        self.n_missed > 0
+    }
+
+    /// Queues `delivery` and wakes the writer, or returns false at once. A writer that has ended
+    /// misses nothing, so for it everything fits.
+    fn fits(&self, delivery: Delivery) -> bool {
+        let n_bytes = delivery.n_bytes();
+        // Only the room adds, so nothing can make this sum too small before the send.
+        let waiting = &self.counts.n_bytes;
+        if waiting.load(Ordering::Relaxed) + n_bytes > MAX_BYTES {
+            return false;
+        }
+        // Added before the send: the writer may subtract as soon as it is sent.
+        waiting.fetch_add(n_bytes, Ordering::Relaxed);
+        match self.deliveries.try_send(delivery) {
+            Ok(()) => {
+                self.writer.0.unpark();
+                true
+            }
+            Err(refused) => {
+                waiting.fetch_sub(n_bytes, Ordering::Relaxed);
+                matches!(refused, TrySendError::Disconnected(_))
+            }
+        }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        // The fields are dropped after this, and disconnecting the channel makes it visible.
+        let at_end = &self.counts.n_missed_at_end;
+        at_end.store(self.n_missed, Ordering::Relaxed);
+    }
+}
+
+impl Drop for UnparkOnDrop {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
+}
+
+impl Frames {
+    /// Hands every delivery to `write`, in order, until the room has dropped its end and the queue
+    /// is drained. The bytes of a delivery count against the limit until they are written. Returns
+    /// how many messages were missed after the last delivery.
+    ///
+    /// # Errors
+    /// The first that `write` returns.
+    pub fn drain<E>(&self, mut write: impl FnMut(&Delivery) -> Result<(), E>) -> Result<u64, E> {
+        loop {
+            match self.deliveries.try_recv() {
+                Ok(delivery) => {
+                    write(&delivery)?;
+                    let n_bytes = delivery.n_bytes();
+                    self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+                }
+                Err(TryRecvError::Empty) => thread::park(),
+                Err(TryRecvError::Disconnected) => break,
+            }
+        }
+        Ok(self.counts.n_missed_at_end.load(Ordering::Relaxed))
+    }
+}
+
+/// What tests of the room need: an outbox whose writer is the test.
+#[cfg(test)]
+pub mod testing {
+    use super::*;
+
+    /// Returns both ends of a queue for `n_frames`.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn outbox(n_frames: usize) -> (Outbox, Frames) {
+        let mut writers_end = None;
+        let outbox = Outbox::new(n_frames, |frames| {
+            writers_end = Some(frames);
+            Ok(thread::current())
+        });
+        (outbox.unwrap(), writers_end.unwrap())
+    }
+
+    /// Takes what waits in `frames`, as its writer would write it, and tells whether that was the
+    /// end of it. What was missed is in square brackets.
+    pub fn heard(frames: &Frames) -> (String, bool) {
+        let mut heard = String::new();
+        let mut add = |n_missed: u64, bytes: &[u8]| {
+            if n_missed > 0 {
+                heard.extend(["[missed ", &n_missed.to_string(), "]"]);
+            }
+            heard += &String::from_utf8_lossy(bytes);
+        };
+        let ended = loop {
+            match frames.deliveries.try_recv() {
+                Ok(delivery) => {
+                    add(delivery.n_missed, delivery.bytes());
+                    add(0, delivery.answer.as_deref().unwrap_or_default());
+                    let n_bytes = delivery.n_bytes();
+                    frames.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+                }
+                Err(error) => break error == TryRecvError::Disconnected,
+            }
+        };
+        if ended {
+            add(
+                frames.counts.n_missed_at_end.swap(0, Ordering::Relaxed),
+                b"",
+            );
+        }
+        (heard, ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{heard, outbox};
+    use super::*;
+
+    fn frame(n_bytes: usize) -> Arc<[u8]> {
+        vec![b'x'; n_bytes].into()
+    }
+
+    #[test]
+    fn it_is_full_by_frames_or_by_bytes_whichever_is_first() {
+        let (mut small, _frames) = outbox(3);
+        let dropped: Vec<_> = (0..5).map(|_| small.send(&frame(1), 0, 2, None)).collect();
+        assert_eq!(dropped, [0, 0, 0, 2, 2]);
+
+        let (mut large, _frames) = outbox(3);
+        assert_eq!(large.send(&frame(MAX_BYTES), 0, 1, None), 0);
+        assert_eq!(large.send(&frame(1), 0, 1, None), 1);
+        assert_eq!(
+            large.send(&frame(0), 0, 0, None),
+            0,
+            "a notice takes no bytes"
+        );
+    }
+
+    #[test]
+    fn what_is_written_makes_room_and_not_before() {
+        let (mut outbox, frames) = outbox(3);
+        outbox.send(&frame(MAX_BYTES), 0, 1, None);
+        outbox.send(&frame(0), 0, 0, None);
+        let stopped = frames.drain(|delivery| {
+            if delivery.bytes().is_empty() {
+                return Err(());
+            }
+            assert_eq!(outbox.send(&frame(1), 0, 1, None), 1);
+            Ok(())
+        });
+        assert_eq!(stopped, Err(()));
+        assert_eq!(outbox.send(&frame(MAX_BYTES), 0, 1, None), 0);
+    }
+
+    #[test]
+    fn what_was_missed_is_told_with_the_next_delivery_that_fits() {
+        let (mut outbox, frames) = outbox(1);
+        for _ in 0..3 {
+            outbox.send(&frame(1), 0, 2, None);
+        }
+        outbox.tell_missed();
+        assert!(outbox.is_lagging(), "the queue is still full");
+        assert_eq!(heard(&frames).0, "x");
+        outbox.send(&frame(2), 0, 1, None);
+        assert_eq!(heard(&frames).0, "[missed 4]xx");
+        assert!(!outbox.is_lagging());
+    }
+
+    #[test]
+    fn in_a_quiet_room_what_was_missed_is_told_when_the_queue_is_empty() {
+        let (mut outbox, frames) = outbox(8);
+        // Full by bytes, with slots left.
+        outbox.send(&frame(MAX_BYTES), 0, 1, None);
+        outbox.send(&frame(1), 0, 1, None);
+        for _ in 0..9 {
+            outbox.tell_missed();
+        }
+        assert!(!heard(&frames).0.contains("missed"));
+        outbox.tell_missed();
+        assert_eq!(heard(&frames).0, "[missed 1]");
+    }
+
+    #[test]
+    fn the_end_says_what_did_not_fit() {
+        let (mut outbox, frames) = outbox(1);
+        outbox.send(&frame(1), 0, 1, None);
+        outbox.send(&frame(1), 0, 7, None);
+        drop(outbox);
+        assert_eq!(frames.drain(|_| Ok::<_, ()>(())), Ok(7));
+    }
+
+    #[test]
+    fn an_answer_rides_behind_the_frame_and_is_missed_with_it() {
+        let (mut outbox, frames) = outbox(1);
+        let answer: Arc<[u8]> = (*b"answer").into();
+        assert_eq!(outbox.send(&frame(2), 1, 1, Some(Arc::clone(&answer))), 0);
+        assert_eq!(outbox.send(&frame(2), 1, 1, Some(answer)), 2);
+        assert_eq!(heard(&frames).0, "xanswer");
+        outbox.tell_missed();
+        assert_eq!(heard(&frames).0, "[missed 2]");
+    }
+
+    #[test]
+    fn a_writer_that_has_ended_misses_nothing() {
+        let (mut outbox, frames) = outbox(1);
+        drop(frames);
+        assert_eq!(outbox.send(&frame(1), 0, 1, None), 0);
+        assert!(!outbox.is_lagging());
+    }
+
+    #[test]
+    fn a_parked_writer_wakes_for_a_delivery_and_for_the_end() {
+        thread::scope(|scope| {
+            let (written, deliveries) = bounded(0);
+            let mut outbox = Outbox::new(1, |frames| {
+                let writer = scope
+                    .spawn(move || frames.drain(|delivery| written.send(delivery.bytes().len())));
+                Ok(writer.thread().clone())
+            })
+            .unwrap();
+            for n_bytes in 1..100 {
+                outbox.send(&frame(n_bytes), 0, 1, None);
+                assert_eq!(deliveries.recv(), Ok(n_bytes));
+            }
+            drop(outbox);
+            assert!(deliveries.recv().is_err());
+        });
+    }
+}

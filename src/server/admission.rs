@@ -1,0 +1,218 @@
+//! Who comes in: accepts connections on one address, gives each a seat and a session, or refuses it
+//! politely; and lives through whatever `accept` returns.
+
+pub mod host;
+pub mod seats;
+
+use super::handle::RoomHandle;
+use super::session;
+use super::shared::Shared;
+use super::threads;
+use crate::net::connection::{Connection, Peer};
+use crate::net::listener::Listener;
+use rustix::io::Errno;
+use seats::{Refusal, Seat, Seats};
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
+
+/// How long accepting pauses when the system has run out of something: doubled each time.
+const MIN_PAUSE: Duration = Duration::from_millis(10);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// Keep this many refused connections open briefly: a connection that is closed with unread bytes is
+/// reset, and a reset can overtake the line that says why.
+const MAX_ON_DOORSTEP: usize = 16;
+
+/// How often the same trouble is logged.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Accepts on one address.
+pub struct Acceptor<'scope> {
+    /// Where.
+    pub listener: &'scope Listener,
+    /// The seats of all acceptors.
+    pub seats: &'scope Seats,
+    /// What all sessions share.
+    pub shared: &'scope Shared,
+    /// Counts the connections of all acceptors.
+    pub n_connections: &'scope AtomicU64,
+    /// The way into the room.
+    pub room: RoomHandle,
+}
+
+impl<'scope> Acceptor<'scope> {
+    /// Admits clients until the server stops.
+    pub fn run(&self, scope: &'scope Scope<'scope, '_>) {
+        let mut pause = MIN_PAUSE;
+        let mut failures = Throttle::default();
+        let mut refusals = Throttle::default();
+        let mut doorstep = VecDeque::new();
+        loop {
+            let accepted = self.listener.accept();
+            if self.shared.stop.has_begun() {
+                return;
+            }
+            match accepted {
+                Ok((connection, peer)) => {
+                    pause = MIN_PAUSE;
+                    let Err(refused) = self.admit(scope, connection, peer) else {
+                        doorstep.clear();
+                        continue;
+                    };
+                    if let Some(n_refused) = refusals.count(Instant::now()) {
+                        log::warn!("Refused {n_refused}: {}", refused.reason);
+                    }
+                    doorstep.push_back(refused.connection);
+                    if doorstep.len() > MAX_ON_DOORSTEP {
+                        doorstep.pop_front();
+                    }
+                }
+                Err(error) if concerns_one_connection(&error) => {
+                    log::debug!("A connection ended before it was accepted: {error}");
+                }
+                Err(error) => {
+                    if let Some(n_failures) = failures.count(Instant::now()) {
+                        log::warn!("Nobody can join for now ({n_failures} times): {error}");
+                    }
+                    // The refused have to make room first.
+                    doorstep.clear();
+                    thread::sleep(pause);
+                    pause = (pause * 2).min(MAX_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Starts a session.
+    fn admit(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        connection: Connection,
+        peer: Peer,
+    ) -> Result<(), Refused> {
+        let id = self.n_connections.fetch_add(1, Ordering::Relaxed);
+        let connection = Arc::new(connection);
+        let seat = match self.seats.take(id, &connection, peer) {
+            Ok(seat) => seat,
+            Err(refusal) => return Err(refuse(connection, refusal, refusal.to_string())),
+        };
+        match peer {
+            Peer::Ip(address) => log::info!("Connection #{id} from {address}"),
+            Peer::Local => log::info!("Connection #{id} from this host"),
+        }
+        if let Err(error) = connection.set_up() {
+            log::info!("Connection #{id}: lost ({error})");
+            return Ok(());
+        }
+        let shared = self.shared;
+        let admitted = Admitted {
+            connection: Arc::clone(&connection),
+            room: self.room.clone(),
+            seat,
+        };
+        let session = move || {
+            let Admitted {
+                connection,
+                room,
+                seat,
+            } = &admitted;
+            let end = session::run(id, connection, seat, room, shared);
+            log::info!("Connection #{id}: {end}");
+        };
+        threads::spawn(scope, format!("reader-{id}"), session)
+            .map(drop)
+            .map_err(|error| {
+                let reason = format!("there is no thread ({error})");
+                refuse(connection, Refusal::Full, reason)
+            })
+    }
+}
+
+/// What a session holds. The seat is last, and so free only when everything else is.
+struct Admitted<'a> {
+    connection: Arc<Connection>,
+    room: RoomHandle,
+    seat: Seat<'a>,
+}
+
+/// A connection that was refused, and why, as the log says it.
+struct Refused {
+    connection: Arc<Connection>,
+    reason: String,
+}
+
+/// The line is sent, and then the end of the stream, before the close that may reset it.
+fn refuse(connection: Arc<Connection>, refusal: Refusal, reason: String) -> Refused {
+    // Ignore errors: the client has already left.
+    let _ = (&*connection).write_all(refusal.notice().line().as_bytes());
+    connection.end_writing();
+    Refused { connection, reason }
+}
+
+/// Whether the error concerns only this connection, so that accepting can go on at once.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::INTR
+                | Errno::PROTO
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::PERM
+        )
+    )
+}
+
+/// Counts what happens, and lets it be logged at most once a second.
+#[derive(Debug, Default)]
+struct Throttle {
+    n_since: u64,
+    logged: Option<Instant>,
+}
+
+impl Throttle {
+    /// Counts one more, and returns how many there were since the last time if it is time to say so.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.n_since += 1;
+        if self
+            .logged
+            .is_some_and(|logged| now - logged < LOG_INTERVAL)
+        {
+            return None;
+        }
+        self.logged = Some(now);
+        Some(std::mem::take(&mut self.n_since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_logged_once_a_second_with_its_count() {
+        let start = Instant::now();
+        let mut throttle = Throttle::default();
+        assert_eq!(throttle.count(start), Some(1));
+        for _ in 0..10 {
+            assert_eq!(throttle.count(start + LOG_INTERVAL / 2), None);
+        }
+        assert_eq!(throttle.count(start + LOG_INTERVAL), Some(11));
+    }
+
+    #[test]
+    fn running_out_is_not_taken_for_a_peers_trouble() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(!concerns_one_connection(&errno.into()));
+        }
+        assert!(concerns_one_connection(&Errno::CONNABORTED.into()));
+    }
+}

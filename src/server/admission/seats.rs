@@ -1,0 +1,408 @@
+//! Who holds a seat. A seat is what one connection costs; it is given back when its guard is
+//! dropped, on every path out of a session. It also keeps each connection in reach, so that a stop
+//! can wake and end those that wait for their client.
+//!
+//! Unnamed connections together, and connections from one address, may hold at most a quarter of the
+//! seats.
+
+use crate::net::connection::{Connection, Peer};
+use crate::protocol::Notice;
+use crate::room::event::ClientId;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The share of the seats for all without a name, and for all from one address: a quarter.
+const SHARE: usize = 4;
+
+/// Minimum share, so that in a small room people who arrive together don't evict each other.
+const MIN_SHARE: usize = 4;
+
+/// How long a newcomer waits for the seat of one that was evicted. It is free as soon as that one's
+/// session has ended, which takes less than a millisecond unless the host is busy.
+const EVICTION: Duration = Duration::from_millis(100);
+
+/// All seats there are.
+#[derive(Debug)]
+pub struct Seats {
+    n_total: usize,
+    state: Mutex<State>,
+    /// Notified when the seat of one that was evicted is free, and when all are.
+    freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: HashMap<ClientId, Taken>,
+    /// Connections without a name that have not been evicted, oldest first.
+    unnamed: BTreeSet<ClientId>,
+    n_from: HashMap<IpAddr, usize>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Taken {
+    connection: Arc<Connection>,
+    origin: Option<IpAddr>,
+    evicted: bool,
+}
+
+/// One seat, held until this is dropped.
+#[derive(Debug)]
+pub struct Seat<'a> {
+    seats: &'a Seats,
+    id: ClientId,
+}
+
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// All are taken, by people with names.
+    Full,
+    /// Too many are taken by this address.
+    TooManyFromAddress,
+    /// The server is stopping.
+    Closed,
+}
+
+impl Refusal {
+    /// Returns what the client is told.
+    pub fn notice(self) -> Notice {
+        match self {
+            Self::Full => Notice::Full,
+            Self::TooManyFromAddress => Notice::TooManyFromAddress,
+            Self::Closed => Notice::Goodbye,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Full => "the room is full",
+            Self::TooManyFromAddress => "one address has its share of the seats",
+            Self::Closed => "the server is stopping",
+        })
+    }
+}
+
+impl Seats {
+    /// This number of free seats.
+    pub fn new(n_seats: usize) -> Self {
+        Self {
+            n_total: n_seats,
+            state: Mutex::default(),
+            freed: Condvar::new(),
+        }
+    }
+
+    /// Takes a seat for `connection`. If there is no free seat, evicts the connection that has gone
+    /// longest without giving a name, and blocks until that one's seat is free: 100 ms at most.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn take(
+        &self,
+        id: ClientId,
+        connection: &Arc<Connection>,
+        peer: Peer,
+    ) -> Result<Seat<'_>, Refusal> {
+        let origin = origin(peer);
+        let mut state = self.state.lock();
+        let n_from = origin.and_then(|origin| state.n_from.get(&origin));
+        if n_from.is_some_and(|n_from| *n_from >= self.share()) {
+            return Err(Refusal::TooManyFromAddress);
+        }
+        if self.is_full(&state) || state.unnamed.len() >= self.share() {
+            self.evict_one(&mut state);
+        }
+        if state.closed {
+            return Err(Refusal::Closed);
+        }
+        if self.is_full(&state) {
+            return Err(Refusal::Full);
+        }
+        if let Some(origin) = origin {
+            *state.n_from.entry(origin).or_default() += 1;
+        }
+        state.unnamed.insert(id);
+        let taken = Taken {
+            connection: Arc::clone(connection),
+            origin,
+            evicted: false,
+        };
+        state.taken.insert(id, taken);
+        Ok(Seat { seats: self, id })
+    }
+
+    /// Gives out no more seats, and wakes every session that waits for its client to say something.
+    pub fn close(&self) {
+        self.state.lock().closed = true;
+        for connection in self.connections() {
+            connection.end_reading();
+        }
+    }
+
+    /// Waits until every seat is free, and returns whether that was before `deadline`.
+    pub fn wait_until_free(&self, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        let still_taken = |state: &mut State| !state.taken.is_empty();
+        !self
+            .freed
+            .wait_while_until(&mut state, still_taken, deadline)
+            .timed_out()
+    }
+
+    /// Cuts every connection, and so ends writes that are stuck.
+    pub fn cut(&self) {
+        for connection in self.connections() {
+            connection.cut();
+        }
+    }
+
+    fn is_full(&self, state: &State) -> bool {
+        state.taken.len() >= self.n_total
+    }
+
+    // Not `clamp`, since the minimum may exceed the total.
+    fn share(&self) -> usize {
+        (self.n_total / SHARE).max(MIN_SHARE).min(self.n_total)
+    }
+
+    /// Evicts the oldest connection without a name, if there is one, and waits for its seat.
+    fn evict_one(&self, state: &mut MutexGuard<'_, State>) {
+        let Some(id) = state.unnamed.pop_first() else {
+            return;
+        };
+        let Some(taken) = state.taken.get_mut(&id) else {
+            return;
+        };
+        taken.evicted = true;
+        let connection = Arc::clone(&taken.connection);
+        MutexGuard::unlocked(state, || connection.end_reading());
+        let is_held = |state: &mut State| state.taken.contains_key(&id);
+        self.freed.wait_while_for(state, is_held, EVICTION);
+    }
+
+    fn connections(&self) -> Vec<Arc<Connection>> {
+        let state = self.state.lock();
+        let taken = state.taken.values();
+        taken.map(|taken| Arc::clone(&taken.connection)).collect()
+    }
+}
+
+impl Seat<'_> {
+    /// Keeps the seat for a client that has given a name. Returns false if it was evicted before.
+    pub fn keep(&self) -> bool {
+        self.seats.state.lock().unnamed.remove(&self.id)
+    }
+
+    /// Whether somebody else needs this seat, and gets it.
+    pub fn is_evicted(&self) -> bool {
+        let state = self.seats.state.lock();
+        state.taken.get(&self.id).is_some_and(|it| it.evicted)
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let mut state = self.seats.state.lock();
+        state.unnamed.remove(&self.id);
+        let Some(taken) = state.taken.remove(&self.id) else {
+            return;
+        };
+        if let Some(origin) = taken.origin
+            && let Some(n_from) = state.n_from.get_mut(&origin)
+        {
+            *n_from -= 1;
+            if *n_from == 0 {
+                state.n_from.remove(&origin);
+            }
+        }
+        if taken.evicted || state.taken.is_empty() {
+            self.seats.freed.notify_all();
+        }
+        // Unlock first: dropping the last reference closes the socket, which can take a while.
+        drop(state);
+        drop(taken);
+    }
+}
+
+/// What counts as one address. An IPv6 host usually owns a whole /64, so that counts as one.
+/// Loopback is exempt: a local user can do worse anyway.
+fn origin(peer: Peer) -> Option<IpAddr> {
+    match peer {
+        Peer::Local => None,
+        Peer::Ip(address) if address.is_loopback() => None,
+        Peer::Ip(IpAddr::V4(address)) => Some(address.into()),
+        Peer::Ip(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            Some(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::thread::Scope;
+
+    fn connection() -> (Arc<Connection>, Connection) {
+        let (ours, theirs) = Connection::pair().unwrap();
+        (Arc::new(ours), theirs)
+    }
+
+    fn peer(address: &str) -> Peer {
+        let address: IpAddr = address.parse().unwrap();
+        Peer::Ip(address.to_canonical())
+    }
+
+    /// Takes a seat, and keeps it if `named`.
+    fn sit<'a>(
+        seats: &'a Seats,
+        id: ClientId,
+        from: &str,
+        named: bool,
+    ) -> Result<Seat<'a>, Refusal> {
+        let seat = seats.take(id, &connection().0, peer(from))?;
+        if named {
+            assert!(seat.keep());
+        }
+        Ok(seat)
+    }
+
+    /// A session without a name: it ends when its reading is ended. Returns its client.
+    fn wait_for_a_name<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        seats: &'scope Seats,
+        id: ClientId,
+    ) -> Connection {
+        let (ours, theirs) = connection();
+        let seat = seats.take(id, &ours, Peer::Local).unwrap();
+        scope.spawn(move || {
+            while (&*ours).read(&mut [0; 8]).is_ok_and(|n_bytes| n_bytes > 0) {}
+            drop(seat);
+        });
+        theirs
+    }
+
+    fn ids(seats: &Seats) -> Vec<ClientId> {
+        let mut ids: Vec<_> = seats.state.lock().taken.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn a_seat_is_free_again_when_dropped() {
+        let seats = Seats::new(2);
+        let first = sit(&seats, 0, "127.0.0.1", true).unwrap();
+        let _second = sit(&seats, 1, "127.0.0.1", true).unwrap();
+        assert_eq!(
+            sit(&seats, 2, "127.0.0.1", true).unwrap_err(),
+            Refusal::Full
+        );
+        drop(first);
+        assert!(sit(&seats, 3, "127.0.0.1", true).is_ok());
+    }
+
+    #[test]
+    fn one_unnamed_too_many_evicts_the_oldest_and_takes_over_its_seat() {
+        let seats = Seats::new(40);
+        std::thread::scope(|scope| {
+            let _clients: Vec<_> = (0..10)
+                .map(|id| wait_for_a_name(scope, &seats, id))
+                .collect();
+            let next = sit(&seats, 10, "127.0.0.1", false).unwrap();
+            assert_eq!(ids(&seats), (1..=10).collect::<Vec<_>>());
+            assert!(!next.is_evicted() && next.keep());
+            let named_made_room = sit(&seats, 11, "127.0.0.1", true).unwrap();
+            assert_eq!(ids(&seats), (1..=11).collect::<Vec<_>>());
+            drop((next, named_made_room));
+            seats.close();
+        });
+    }
+
+    #[test]
+    fn the_unnamed_do_not_keep_the_last_seats_from_a_newcomer() {
+        let seats = Seats::new(8);
+        let _named: Vec<_> = (0..7)
+            .map(|id| sit(&seats, id, "127.0.0.1", true).unwrap())
+            .collect();
+        std::thread::scope(|scope| {
+            let _silent = wait_for_a_name(scope, &seats, 7);
+            let _newcomer = sit(&seats, 8, "127.0.0.1", true).unwrap();
+            let refusal = sit(&seats, 9, "127.0.0.1", true).unwrap_err();
+            assert_eq!(refusal, Refusal::Full);
+        });
+    }
+
+    #[test]
+    fn a_seat_that_does_not_get_free_in_time_is_nobodys() {
+        let seats = Seats::new(1);
+        let stuck = sit(&seats, 0, "127.0.0.1", false).unwrap();
+        let refusal = sit(&seats, 1, "127.0.0.1", false).unwrap_err();
+        assert_eq!(refusal, Refusal::Full);
+        assert!(stuck.is_evicted() && !stuck.keep(), "a name comes too late");
+        drop(stuck);
+        assert!(sit(&seats, 2, "127.0.0.1", false).is_ok());
+    }
+
+    #[test]
+    fn one_address_holds_at_most_a_quarter() {
+        for (first, second, other) in [
+            ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+            ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:192.0.2.2"),
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
+        ] {
+            let seats = Seats::new(40);
+            let held: Vec<_> = (0..10)
+                .map(|id| sit(&seats, id, first, true).unwrap())
+                .collect();
+            let refusal = sit(&seats, 10, second, true).unwrap_err();
+            assert_eq!(refusal, Refusal::TooManyFromAddress, "{second}");
+            assert!(sit(&seats, 11, other, true).is_ok());
+            drop(held);
+            assert!(sit(&seats, 12, second, true).is_ok());
+            assert!(seats.state.lock().n_from.is_empty());
+        }
+    }
+
+    #[test]
+    fn loopback_and_unix_sockets_are_exempt() {
+        let seats = Seats::new(40);
+        for from in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "127.9.9.9"] {
+            let held: Vec<_> = (0..40)
+                .map(|id| sit(&seats, id, from, true).unwrap())
+                .collect();
+            assert_eq!(held.len(), 40);
+        }
+        assert_eq!(origin(Peer::Local), None);
+    }
+
+    #[test]
+    fn a_small_room_has_a_share_for_people_who_come_together() {
+        assert_eq!(Seats::new(1).share(), 1);
+        assert_eq!(Seats::new(8).share(), 4);
+        assert_eq!(Seats::new(8000).share(), 2000);
+    }
+
+    #[test]
+    fn closing_refuses_and_waits_until_all_are_free() {
+        let seats = Seats::new(4);
+        let seat = sit(&seats, 0, "127.0.0.1", true).unwrap();
+        seats.close();
+        assert_eq!(
+            sit(&seats, 1, "127.0.0.1", true).unwrap_err(),
+            Refusal::Closed
+        );
+        assert!(!seats.wait_until_free(Instant::now()));
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(seat));
+            assert!(seats.wait_until_free(Instant::now() + Duration::from_mins(1)));
+        });
+    }
+}

@@ -1,0 +1,86 @@
+//! Whose drops are logged next: each client in turn, a few at a time, and with the count since the
+//! last time. So a client that goes on dropping floods no log.
+
+use crate::room::event::ClientId;
+use std::collections::{HashMap, VecDeque};
+
+/// Maximum number of clients whose drops are logged at a time.
+const CLIENTS_AT_A_TIME: usize = 20;
+
+/// Drops not yet logged, oldest client first.
+#[derive(Debug, Default)]
+pub struct Drops {
+    n_dropped: HashMap<ClientId, u64>,
+    order: VecDeque<ClientId>,
+}
+
+impl Drops {
+    /// Counts `n_messages` that were dropped for client `id`.
+    pub fn add(&mut self, id: ClientId, n_messages: u64) {
+        *self.n_dropped.entry(id).or_insert_with(|| {
+            self.order.push_back(id);
+            0
+        }) += n_messages;
+    }
+
+    /// Whether there is nothing to log.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// Logs the drops of the clients that have waited longest.
+    pub fn log_some(&mut self) {
+        for (id, n_dropped) in self.take_some() {
+            let what = match n_dropped {
+                1 => "message".to_owned(),
+                _ => format!("{n_dropped} messages"),
+            };
+            log::error!("Connection #{id}: queue is full! (dropping {what})");
+        }
+    }
+
+    /// Logs some, and the others with one line.
+    pub fn log_all(&mut self) {
+        self.log_some();
+        if !self.is_empty() {
+            let n_dropped: u64 = self.n_dropped.values().sum();
+            let n_clients = self.order.len();
+            log::error!(
+                "{n_clients} more connections: queue is full! (dropping {n_dropped} messages)"
+            );
+        }
+    }
+
+    fn take_some(&mut self) -> Vec<(ClientId, u64)> {
+        let n_clients = CLIENTS_AT_A_TIME.min(self.order.len());
+        let taken = self.order.drain(..n_clients);
+        taken
+            .filter_map(|id| self.n_dropped.remove_entry(&id))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_taken_in_turn_and_each_drop_once() {
+        let mut drops = Drops::default();
+        let n_clients = CLIENTS_AT_A_TIME as ClientId + 1;
+        for id in 0..n_clients {
+            drops.add(id, 2);
+        }
+        drops.add(0, 3);
+        let first = drops.take_some();
+        assert_eq!(first.len(), CLIENTS_AT_A_TIME);
+        assert_eq!(first[..2], [(0, 5), (1, 2)]);
+        drops.add(0, 1);
+        assert_eq!(
+            drops.take_some(),
+            [(n_clients - 1, 2), (0, 1)],
+            "the client that waited longest comes first"
+        );
+        assert!(drops.is_empty());
+    }
+}

@@ -1,0 +1,107 @@
+//! The way into the room, and the one place that knows who puts what is said into order: the
+//! broadcaster's inbox.
+
+use crate::room::event::{ClientId, Event};
+use crate::room::outbox::Outbox;
+use crossbeam_channel::Sender;
+use std::sync::Arc;
+
+/// Lets sessions into the room.
+#[derive(Debug, Clone)]
+pub struct RoomHandle {
+    events: Sender<Event>,
+}
+
+/// Being in the room, until this is dropped.
+#[derive(Debug)]
+pub struct Presence<'a> {
+    id: ClientId,
+    events: &'a Sender<Event>,
+}
+
+/// The room is closed, or has failed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Closed;
+
+impl RoomHandle {
+    /// The way to the room at the other end of `events`.
+    pub fn new(events: Sender<Event>) -> Self {
+        Self { events }
+    }
+
+    /// Enters the room: from now on `outbox` gets what is said. Blocks while the inbox is full.
+    ///
+    /// # Errors
+    /// When there is no room any more.
+    pub fn join(
+        &self,
+        id: ClientId,
+        name: Option<Arc<str>>,
+        outbox: Outbox,
+    ) -> Result<Presence<'_>, Closed> {
+        let events = &self.events;
+        let joined = events.send(Event::Join { id, name, outbox });
+        joined.map_err(|_| Closed)?;
+        Ok(Presence { id, events })
+    }
+
+    /// Lets the room say its last words, and everyone leave. Blocks while the inbox is full.
+    pub fn close(&self) {
+        // The room can only be gone if it has failed; then there is nobody to hear last words.
+        let _ = self.events.send(Event::Close);
+    }
+}
+
+impl Presence<'_> {
+    /// Says `line`, newline included, to everyone. Blocks while the inbox is full, which is how a
+    /// busy room slows its clients down.
+    ///
+    /// # Errors
+    /// When there is no room any more.
+    pub fn say(&self, line: String) -> Result<(), Closed> {
+        let from = self.id;
+        let said = self.events.send(Event::Said { from, line });
+        said.map_err(|_| Closed)
+    }
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        // Without a room there is nothing to leave.
+        let _ = self.events.send(Event::Leave(self.id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::outbox::testing::outbox;
+    use crossbeam_channel::bounded;
+
+    #[test]
+    fn a_presence_joins_says_and_leaves_on_every_path() {
+        let (events, inbox) = bounded(8);
+        let room = RoomHandle::new(events);
+        let presence = room.join(7, Some("Ada".into()), outbox(1).0).unwrap();
+        presence.say("Ada> hi\n".to_owned()).unwrap();
+        drop(presence);
+        let happened: Vec<Event> = inbox.try_iter().collect();
+        assert!(matches!(
+            &happened[..],
+            [
+                Event::Join { id: 7, name: Some(name), .. },
+                Event::Said { from: 7, line },
+                Event::Leave(7),
+            ] if &**name == "Ada" && line == "Ada> hi\n"
+        ));
+    }
+
+    #[test]
+    fn a_room_that_is_gone_lets_nobody_in() {
+        let (events, inbox) = bounded(1);
+        let room = RoomHandle::new(events);
+        drop(inbox);
+        assert_eq!(room.join(0, None, outbox(1).0).unwrap_err(), Closed);
+        room.close();
+    }
+}

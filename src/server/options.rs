@@ -1,0 +1,118 @@
+//! The command line of `trio-chat serve`: its options, their defaults and their help. Nothing is
+//! opened, looked up or started here.
+
+use super::shared::Config;
+use crate::arguments::{addresses, interval, seconds, value, whole};
+use log::LevelFilter;
+use pico_args::Arguments;
+
+/// More slots than this would be allocated for every client and never be filled.
+const MAX_QUEUE: usize = 4096;
+
+/// The options, as `--help` shows them.
+pub const HELP: &str = "\
+Options of the server:
+  --rate N                messages per second and client, 0 for no limit [5]
+  --queue N               frames kept for a slow client [32]
+  --max-clients N         maximum number of clients [what the host can carry]
+  --name-timeout SECONDS  time to give a name [60]
+  -v                      log more
+  -q                      log warnings and errors only
+";
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Where to listen, as HOST:PORT; at least one.
+    pub addresses: Vec<String>,
+    /// How the server behaves.
+    pub config: Config,
+    /// What is logged.
+    pub log_level: LevelFilter,
+}
+
+impl Options {
+    /// Reads what follows the command.
+    ///
+    /// # Errors
+    /// One sentence that says what is wrong.
+    pub fn parse(mut arguments: Arguments) -> Result<Self, String> {
+        let default = Config::default();
+        let line_interval = value(&mut arguments, "--rate", interval)?;
+        let queue_frames = value(&mut arguments, "--queue", |text| whole(text, MAX_QUEUE))?;
+        let max_clients = value(&mut arguments, "--max-clients", |text| {
+            whole(text, usize::MAX)
+        })?;
+        let name_timeout = value(&mut arguments, "--name-timeout", seconds)?;
+        let log_level = match (arguments.contains("-v"), arguments.contains("-q")) {
+            (true, true) => {
+                return Err("-v and -q contradict each other; give one of them".to_owned());
+            }
+            (true, false) => LevelFilter::Debug,
+            (false, true) => LevelFilter::Warn,
+            (false, false) => LevelFilter::Info,
+        };
+        Ok(Self {
+            addresses: addresses(arguments)?,
+            config: Config {
+                line_interval: line_interval.unwrap_or(default.line_interval),
+                queue_frames: queue_frames.unwrap_or(default.queue_frames),
+                max_clients,
+                name_timeout: name_timeout.unwrap_or(default.name_timeout),
+            },
+            log_level,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::arguments;
+    use std::time::Duration;
+
+    fn parsed(line: &str) -> Options {
+        Options::parse(arguments(line)).unwrap()
+    }
+
+    #[test]
+    fn no_arguments_are_the_defaults() {
+        let options = parsed("");
+        assert_eq!(options.addresses, ["127.0.0.1:1234"]);
+        assert_eq!(options.config, Config::default());
+        assert_eq!(options.config.line_interval, Duration::from_millis(200));
+        assert_eq!(options.config.name_timeout, Duration::from_mins(1));
+        assert_eq!(options.log_level, LevelFilter::Info);
+    }
+
+    #[test]
+    fn options_may_stand_anywhere() {
+        let options = parsed("-v --rate 0.5 4321 --queue=8 --max-clients 7 --name-timeout 2.5");
+        assert_eq!(options.addresses, ["127.0.0.1:4321"]);
+        assert_eq!(options.log_level, LevelFilter::Debug);
+        let config = Config {
+            line_interval: Duration::from_secs(2),
+            queue_frames: 8,
+            max_clients: Some(7),
+            name_timeout: Duration::from_millis(2500),
+        };
+        assert_eq!(options.config, config);
+        assert_eq!(parsed("-q").log_level, LevelFilter::Warn);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_the_option_named() {
+        for (line, part) in [
+            ("--rate nan", "--rate nan"),
+            ("--queue 0", "--queue 0"),
+            ("--queue 5000", "1 to 4096"),
+            ("--max-clients 0", "--max-clients 0"),
+            ("--name-timeout 0", "--name-timeout 0"),
+            ("--frobnicate", "--frobnicate"),
+            ("-v -q", "-v and -q"),
+        ] {
+            let message = Options::parse(arguments(line)).unwrap_err();
+            assert!(message.contains(part), "{line}: {message}");
+        }
+    }
+}

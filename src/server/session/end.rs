@@ -1,0 +1,72 @@
+//! Why a session has ended: what the log says, and what the client is told last.
+
+use crate::protocol::Notice;
+use std::fmt;
+use std::io;
+
+/// Why a session has ended.
+#[derive(Debug)]
+pub enum End {
+    /// The client said that it will send nothing more.
+    ClosedByPeer,
+    /// The client's side is gone without a word.
+    Reset,
+    /// It took too long to give a name.
+    TooSlow,
+    /// Too many refused names.
+    TooManyTries,
+    /// Its first line was longer than any line.
+    NotAName,
+    /// It gave no name, and others needed its seat.
+    Evicted,
+    /// It is not a chat client: it speaks this.
+    Foreign(&'static str),
+    /// The server is stopping.
+    Stopped,
+    /// The system failed us.
+    Failed(io::Error),
+}
+
+impl End {
+    /// Returns what a client that gave no name is told last.
+    pub fn last_words(&self) -> Option<Notice> {
+        match self {
+            Self::TooSlow => Some(Notice::TooSlow),
+            Self::TooManyTries => Some(Notice::LastTry),
+            Self::NotAName => Some(Notice::NotAName),
+            Self::Evicted => Some(Notice::Evicted),
+            Self::Stopped => Some(Notice::Goodbye),
+            Self::ClosedByPeer | Self::Reset | Self::Foreign(_) | Self::Failed(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => Self::Reset,
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::TooSlow,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClosedByPeer => out.write_str("closed by peer"),
+            Self::Reset => out.write_str("reset by peer"),
+            Self::TooSlow => out.write_str("closed, it gave no name in time"),
+            Self::TooManyTries => out.write_str("closed, too many of its names were refused"),
+            Self::NotAName => out.write_str("closed, what it sent is not a name"),
+            Self::Evicted => out.write_str("closed, it gave no name and others needed its seat"),
+            Self::Foreign(protocol) => {
+                write!(out, "closed, not a chat client: it speaks {protocol}")
+            }
+            Self::Stopped => out.write_str("closed, the server is stopping"),
+            Self::Failed(error) => write!(out, "lost ({error})"),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The beginning of a session: greets, and asks for a name until there is one that can be had.
+
+use super::end::End;
+use super::input::Input;
+use super::roster::Name;
+use crate::net::connection::Connection;
+use crate::protocol::lines::Line;
+use crate::protocol::{Notice, foreign};
+use crate::server::admission::seats::Seat;
+use crate::server::shared::Shared;
+use std::io::{self, Write};
+use std::time::Instant;
+
+/// Maximum number of names that one client may try.
+const NAME_TRIES: usize = 5;
+
+/// Greets the client, and takes its name. The time for it counts from here, all tries together.
+///
+/// # Errors
+/// Why there is no name. The client has not been told.
+pub fn take_name<'a>(
+    connection: &Connection,
+    input: &mut Input<'_>,
+    seat: &Seat<'_>,
+    shared: &'a Shared,
+) -> Result<Name<'a>, End> {
+    let deadline = Instant::now() + shared.config.name_timeout;
+    tell(connection, &[Notice::Welcome])?;
+    for n_tries_left in (0..NAME_TRIES).rev() {
+        let given = match next_line(input, deadline) {
+            Err(_) if seat.is_evicted() => return Err(End::Evicted),
+            given => given?,
+        };
+        if let Some(protocol) = foreign::protocol_of_line(&given.text) {
+            return Err(End::Foreign(protocol));
+        }
+        if !given.last {
+            // Not a name, and what follows it isn't chat either.
+            return Err(End::NotAName);
+        }
+        match shared.roster.claim(&given.text) {
+            Ok(_) if !seat.keep() => return Err(End::Evicted),
+            Ok(name) => return Ok(name),
+            Err(refusal) if n_tries_left > 0 => tell(connection, &[refusal, Notice::EnterName])?,
+            Err(refusal) => tell(connection, &[refusal])?,
+        }
+    }
+    Err(End::TooManyTries)
+}
+
+/// The next line, unless its first bytes show a protocol that does not end its lines.
+fn next_line(input: &mut Input<'_>, deadline: Instant) -> Result<Line, End> {
+    loop {
+        if let Some(protocol) = foreign::protocol_of_bytes(input.unread()) {
+            return Err(End::Foreign(protocol));
+        }
+        if let Some(line) = input.buffered_line()? {
+            return Ok(line);
+        }
+        input.read(Some(deadline))?;
+    }
+}
+
+fn tell(mut connection: &Connection, notices: &[Notice]) -> io::Result<()> {
+    let lines: String = notices.iter().map(Notice::line).collect();
+    connection.write_all(lines.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::connection::Peer;
+    use crate::server::admission::seats::Seats;
+    use crate::server::shared::Config;
+    use std::io::Read;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// What comes of a client that sends `bytes` and nothing more, and what it hears.
+    fn outcome(bytes: &[u8], shared: &Shared) -> (Result<String, End>, String) {
+        let (ours, theirs) = Connection::pair().unwrap();
+        let ours = Arc::new(ours);
+        let seats = Seats::new(1);
+        let seat = seats.take(0, &ours, Peer::Local).unwrap();
+        (&theirs).write_all(bytes).unwrap();
+        if shared.config.name_timeout > Duration::ZERO {
+            theirs.end_writing();
+        }
+        let name = take_name(&ours, &mut Input::new(&ours, &shared.stop), &seat, shared);
+        let name = name.map(|name| name.shown().to_string());
+        ours.end_writing();
+        let mut heard = String::new();
+        (&theirs).read_to_string(&mut heard).unwrap();
+        (name, heard)
+    }
+
+    fn shared() -> Shared {
+        Shared::default()
+    }
+
+    #[test]
+    fn a_client_is_greeted_and_asked_until_its_name_can_be_had() {
+        let shared = shared();
+        let _rick = shared.roster.claim("Rick").unwrap();
+        let (name, heard) = outcome(b"*\nrick\n Rick 2 \nhello\n", &shared);
+        assert_eq!(name.unwrap(), "Rick 2");
+        assert_eq!(
+            heard,
+            "Welcome to Trio Chat! Enter your name:\n\
+             * A name cannot contain \">\" or start with \"*\".\n\
+             Enter your name:\n\
+             * \"rick\" is taken. Try \"rick 2\".\n\
+             Enter your name:\n"
+        );
+    }
+
+    #[test]
+    fn it_ends_where_no_name_will_come() {
+        let long = [b'x'; 5000];
+        for (bytes, expected, n_lines) in [
+            (&b""[..], "closed by peer", 1),
+            (
+                b"\n\n\n\n\n",
+                "closed, too many of its names were refused",
+                10,
+            ),
+            (
+                b"GET / HTTP/1.1\n",
+                "closed, not a chat client: it speaks HTTP",
+                1,
+            ),
+            (
+                b"\x16\x03\x01",
+                "closed, not a chat client: it speaks TLS",
+                1,
+            ),
+            (&long, "closed, what it sent is not a name", 1),
+        ] {
+            let (name, heard) = outcome(bytes, &shared());
+            assert_eq!(name.unwrap_err().to_string(), expected);
+            assert_eq!(heard.lines().count(), n_lines, "{heard}");
+        }
+    }
+
+    #[test]
+    fn it_ends_when_the_time_is_over_or_the_server_stops() {
+        let mut shared = shared();
+        shared.config = Config {
+            name_timeout: Duration::ZERO,
+            ..Config::default()
+        };
+        let (name, _) = outcome(b"half a na", &shared);
+        assert!(matches!(name, Err(End::TooSlow)));
+        shared.stop.begin();
+        let (name, _) = outcome(b"half a na", &shared);
+        assert!(matches!(name, Err(End::Stopped)));
+    }
+
+    #[test]
+    fn a_client_that_is_evicted_loses_its_name_with_its_seat() {
+        let shared = shared();
+        let (ours, theirs) = Connection::pair().unwrap();
+        let ours = Arc::new(ours);
+        let seats = Seats::new(1);
+        let seat = seats.take(0, &ours, Peer::Local).unwrap();
+        let (other, _others) = Connection::pair().unwrap();
+        (&theirs).write_all(b"Ada\n").unwrap();
+        // The seat is not free in time, but it is lost.
+        assert!(seats.take(1, &Arc::new(other), Peer::Local).is_err());
+        let mut input = Input::new(&ours, &shared.stop);
+        let name = take_name(&ours, &mut input, &seat, &shared);
+        assert!(matches!(name, Err(End::Evicted)));
+        assert!(shared.roster.claim("Ada").is_ok());
+    }
+}

@@ -1,0 +1,73 @@
+//! One client's lines become messages: paced, cleaned, and with its name in front. Reading nothing
+//! while it waits is what slows a flood down: the socket fills, and then the sender feels it.
+
+use super::end::End;
+use super::input::Input;
+use super::pacer::Pacer;
+use super::writer::Writer;
+use crate::protocol;
+use crate::protocol::utterance::Utterance;
+use crate::server::handle::Presence;
+use crate::server::shared::{Shared, Stop};
+use crate::server::threads;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long we keep reading from a client we can no longer write to. Clients that paste and quit
+/// (`ncat --send-only`) are reset while most of their lines still wait for the rate limit; 100 lines
+/// take 20 s.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+
+/// If an unreachable client has this many unread bytes (half its receive buffer), it was flooding,
+/// and we discard the rest.
+const FLOOD: usize = 16 * 1024;
+
+/// A long wait is slept in pieces, so that a stop need not wait for a slow pace.
+const MAX_SLEEP: Duration = Duration::from_millis(100);
+
+/// Says everything that the client says, until there is nothing more to say.
+pub fn run(
+    input: &mut Input<'_>,
+    name: &str,
+    presence: &Presence<'_>,
+    writer: &Writer<'_>,
+    shared: &Shared,
+) -> End {
+    let mut pacer = Pacer::new(shared.config.line_interval);
+    let mut utterance = Utterance::default();
+    let mut unreachable_since: Option<Instant> = None;
+    loop {
+        let piece = match input.next_line() {
+            Ok(piece) => piece,
+            // The kernel reports a reset once, to the reader or to the writer, so check both.
+            Err(End::ClosedByPeer) if writer.has_ended() => return End::Reset,
+            Err(end) => return end,
+        };
+        if !sleep(pacer.wait(Instant::now()), &shared.stop) {
+            return End::Stopped;
+        }
+        if writer.has_ended() {
+            let since = unreachable_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > LAST_WORDS || input.n_waiting() >= FLOOD {
+                return End::Reset;
+            }
+        }
+        let Some(text) = utterance.text(&piece) else {
+            continue;
+        };
+        threads::panic_if_told(text.as_bytes());
+        if presence.say(protocol::message(name, &text)).is_err() {
+            return End::Stopped;
+        }
+    }
+}
+
+/// Sleeps for `wait`, and returns whether to go on after that.
+fn sleep(mut wait: Duration, stop: &Stop) -> bool {
+    while !wait.is_zero() && !stop.has_begun() {
+        let nap = wait.min(MAX_SLEEP);
+        thread::sleep(nap);
+        wait -= nap;
+    }
+    !stop.has_begun()
+}

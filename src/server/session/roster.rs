@@ -1,0 +1,128 @@
+//! Who holds which name. A name is held by a guard and is free again when that is dropped, on every
+//! path out of a session. What a name may be, and which names look the same, is in `protocol`.
+
+use crate::protocol::lookalikes::Keys;
+use crate::protocol::{Notice, names};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The names in use.
+#[derive(Debug, Default)]
+pub struct Roster {
+    /// The keys that all names hold, and how many names hold each.
+    taken: Mutex<HashMap<String, usize>>,
+}
+
+/// A name, held until this is dropped.
+#[derive(Debug)]
+pub struct Name<'a> {
+    roster: &'a Roster,
+    shown: Arc<str>,
+    keys: Keys,
+}
+
+impl Roster {
+    /// Takes the name that a client gave.
+    ///
+    /// # Errors
+    /// The refusal that the client is told.
+    pub fn claim(&self, given: &str) -> Result<Name<'_>, Notice> {
+        let wanted = names::check(given)?;
+        let keys = Keys::of(&wanted);
+        if self.take(&keys) {
+            return Ok(Name {
+                roster: self,
+                shown: wanted.into(),
+                keys,
+            });
+        }
+        let free = names::similar(&wanted).find(|name| self.is_free(name));
+        let free = free.unwrap_or_default();
+        Err(Notice::TakenName { wanted, free })
+    }
+
+    /// Takes the keys of a name, or none of them if they clash with those of another.
+    fn take(&self, keys: &Keys) -> bool {
+        let mut taken = self.taken.lock();
+        let free = !keys.clashing.iter().any(|key| taken.contains_key(key));
+        if free {
+            for key in &keys.held {
+                *taken.entry(key.clone()).or_insert(0) += 1;
+            }
+        }
+        free
+    }
+
+    fn is_free(&self, name: &str) -> bool {
+        let keys = Keys::of(name);
+        let taken = self.taken.lock();
+        !keys.clashing.iter().any(|key| taken.contains_key(key))
+    }
+}
+
+impl Name<'_> {
+    /// Returns the name as everyone sees it.
+    pub fn shown(&self) -> &Arc<str> {
+        &self.shown
+    }
+}
+
+impl Drop for Name<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.roster.taken.lock();
+        for key in &self.keys.held {
+            if let Some(n_holders) = taken.get_mut(key) {
+                *n_holders -= 1;
+                if *n_holders == 0 {
+                    taken.remove(key);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn free_instead_of(roster: &Roster, wanted: &str) -> String {
+        match roster.claim(wanted) {
+            Err(Notice::TakenName { free, .. }) => free,
+            other => panic!("{wanted}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_name_is_held_once_and_free_again_when_dropped() {
+        let roster = Roster::default();
+        let rick = roster.claim("Rick").unwrap();
+        let taken = roster.claim("rICK ").unwrap_err();
+        assert_eq!(taken.to_string(), "* \"rICK\" is taken. Try \"rICK 2\".");
+        drop(rick);
+        assert!(roster.claim("RICK").is_ok());
+        assert!(roster.taken.lock().is_empty());
+    }
+
+    #[test]
+    fn the_suggested_name_is_the_next_free_one() {
+        let roster = Roster::default();
+        let mut held = vec![
+            roster.claim("Rick").unwrap(),
+            roster.claim("rick 3").unwrap(),
+        ];
+        for expected in ["Rick 2", "Rick 4", "Rick 5"] {
+            let free = free_instead_of(&roster, "Rick");
+            assert_eq!(free, expected);
+            held.push(roster.claim(&free).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_had_is_refused_before_anybody_is_asked() {
+        assert_eq!(
+            Roster::default().claim("*").unwrap_err(),
+            Notice::ReservedName
+        );
+    }
+}

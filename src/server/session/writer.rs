@@ -1,0 +1,175 @@
+//! Frames become bytes on a socket. This is the thread that feels a slow client, and nobody else
+//! waits for it: what it can't take in time is the room's to drop.
+
+use crate::net::connection::{Connection, SEND_BUFFER};
+use crate::protocol::Notice;
+use crate::room::event::ClientId;
+use crate::room::outbox::{Frames, Outbox};
+use crate::server::shared::{Shared, Stop};
+use crate::server::threads;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::io::{self, Write};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+/// How long a client that says nothing more may take to read what waits for it.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running writer thread, as its session sees it. Dropping it waits until everything is written,
+/// or for 10 s, and then cuts the connection; the room has to have dropped the outbox before.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    connection: &'a Connection,
+    ended: Receiver<()>,
+}
+
+impl<'a> Writer<'a> {
+    /// Starts the writer of client `id`, and returns it with the outbox that it drains.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        id: ClientId,
+        connection: &'a Connection,
+        shared: &'a Shared,
+    ) -> io::Result<(Self, Outbox)>
+    where
+        'a: 'scope,
+    {
+        let (end, ended) = bounded(0);
+        let outbox = Outbox::new(shared.config.queue_frames, |frames| {
+            threads::spawn(scope, format!("writer-{id}"), move || {
+                let _end: Sender<()> = end;
+                let _cut = CutOnPanic(connection);
+                if let Err(error) = write(connection, &frames, &shared.stop) {
+                    log::debug!("Connection #{id}: not everything could be sent: {error}");
+                }
+            })
+        })?;
+        Ok((Self { connection, ended }, outbox))
+    }
+
+    /// Whether the client can be sent nothing more: it has gone without a word.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+            .try_recv()
+            .is_err_and(|error| error.is_disconnected())
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if self.ended.recv_timeout(DRAIN) == Err(RecvTimeoutError::Timeout) {
+            // This ends a write that is stuck.
+            self.connection.cut();
+        }
+    }
+}
+
+/// Without its writer a session is of no use, and this ends its reader too.
+struct CutOnPanic<'a>(&'a Connection);
+
+impl Drop for CutOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.cut();
+        }
+    }
+}
+
+fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Result<()> {
+    let mut send_buffer = SEND_BUFFER;
+    let n_missed_at_end = frames.drain(|delivery| {
+        tell_missed(connection, delivery.n_missed)?;
+        let bytes = delivery.bytes();
+        // A write that has to wait for its second half costs as much as two.
+        if bytes.len() > send_buffer {
+            send_buffer = bytes.len().next_power_of_two();
+            connection.set_send_buffer(send_buffer)?;
+        }
+        threads::panic_if_told(bytes);
+        connection.write_all(bytes)?;
+        match &delivery.answer {
+            Some(answer) => connection.write_all(answer),
+            None => Ok(()),
+        }
+    })?;
+    tell_missed(connection, n_missed_at_end)?;
+    if stop.has_begun() {
+        connection.write_all(Notice::Goodbye.line().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn tell_missed(mut connection: &Connection, n_missed: u64) -> io::Result<()> {
+    match n_missed {
+        0 => Ok(()),
+        _ => connection.write_all(Notice::Missed(n_missed).line().as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::shared::Config;
+    use std::io::Read;
+
+    #[test]
+    fn what_the_room_sends_is_written_in_order_with_the_loss_where_it_was() {
+        let (ours, theirs) = Connection::pair().unwrap();
+        let shared = Shared {
+            config: Config {
+                queue_frames: 1,
+                ..Config::default()
+            },
+            ..Shared::default()
+        };
+        let mut n_dropped = 0;
+        thread::scope(|scope| {
+            let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared).unwrap();
+            let big = vec![b'x'; 400_000].into();
+            // The first is being written, the second waits, and then one does not fit.
+            while n_dropped == 0 {
+                n_dropped += outbox.send(&big, 0, 1, None);
+            }
+            let reader = scope.spawn(|| {
+                let mut heard = Vec::new();
+                (&theirs).read_to_end(&mut heard).map(|_| heard)
+            });
+            while outbox.is_lagging() {
+                outbox.tell_missed();
+            }
+            while outbox.send(&(*b"frame\n").into(), 0, 1, Some((*b"answer\n").into())) > 0 {
+                n_dropped += 2;
+            }
+            shared.stop.begin();
+            drop(outbox);
+            drop(writer);
+            ours.end_writing();
+            let heard = reader.join().unwrap().unwrap();
+            let heard = String::from_utf8(heard).unwrap();
+            let told = heard.trim_start_matches('x');
+            assert!(told.starts_with("* You missed 1 message.\n"), "{told}");
+            assert!(
+                told.ends_with("frame\nanswer\n* The server is stopping. Goodbye!\n"),
+                "{told}"
+            );
+        });
+    }
+
+    #[test]
+    fn a_writer_ends_when_its_client_has_gone() {
+        let (ours, theirs) = Connection::pair().unwrap();
+        let shared = Shared::default();
+        drop(theirs);
+        thread::scope(|scope| {
+            let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared).unwrap();
+            outbox.send(&(*b"frame\n").into(), 0, 1, None);
+            while !writer.has_ended() {
+                thread::yield_now();
+            }
+            drop(outbox);
+        });
+    }
+}

@@ -1,0 +1,58 @@
+//! What all sessions of a server share: its configuration, the names in use, and whether it is
+//! stopping.
+
+use super::session::roster::Roster;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// What can be chosen about a server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Minimum time between two lines of one client; zero is no limit.
+    pub line_interval: Duration,
+    /// How many frames wait for a slow client; at least 1.
+    pub queue_frames: usize,
+    /// Maximum number of clients at a time. None is what the host can carry, which is never
+    /// exceeded.
+    pub max_clients: Option<usize>,
+    /// How long a client may take to give a name, all tries together.
+    pub name_timeout: Duration,
+}
+
+/// What all sessions share.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// The same for all.
+    pub config: Config,
+    /// The names in use.
+    pub roster: Roster,
+    /// Whether the server is stopping.
+    pub stop: Stop,
+}
+
+/// Whether the server is stopping. Once it is, it stays so.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            line_interval: Duration::from_millis(200),
+            queue_frames: 32,
+            max_clients: None,
+            name_timeout: Duration::from_mins(1),
+        }
+    }
+}
+
+impl Stop {
+    /// Tells everyone who looks that the server is stopping.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is stopping.
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

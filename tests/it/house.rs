@@ -1,0 +1,216 @@
+//! The shape of the source: which way its files may depend on each other. `src/lib.rs` says why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each part of the library must not use. `main.rs` may use everything.
+const NEVER: [(&str, &[&str]); 9] = [
+    ("arguments", &["crate::"]),
+    ("logging", &["crate::"]),
+    ("signals", &["crate::"]),
+    (
+        "protocol",
+        &[
+            "crate::net",
+            "crate::room",
+            "crate::server",
+            "crate::client",
+            "crate::bots",
+            "crate::crowd",
+            "std::net",
+            "std::thread",
+            "std::time",
+            "socket2",
+            "log::",
+        ],
+    ),
+    (
+        "net",
+        &[
+            "crate::protocol",
+            "crate::room",
+            "crate::server",
+            "crate::client",
+            "crate::bots",
+            "crate::crowd",
+        ],
+    ),
+    (
+        "room",
+        &[
+            "crate::net",
+            "crate::server",
+            "crate::client",
+            "crate::bots",
+            "crate::crowd",
+            "std::net",
+            "std::time",
+            "socket2",
+            "log::",
+        ],
+    ),
+    ("server", &["crate::client", "crate::bots", "crate::crowd"]),
+    ("bots", &["crate::server", "crate::crowd"]),
+    ("crowd", &["crate::server", "crate::bots"]),
+];
+
+/// The source files below `src`, and their text without the unit tests.
+fn sources() -> BTreeMap<PathBuf, String> {
+    fn visit(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
+                found.insert(path, code);
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    visit(&source_folder(), &mut found);
+    found
+}
+
+fn source_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// `src/room/outbox.rs` is `room::outbox`.
+fn module(path: &Path) -> String {
+    let path = path
+        .strip_prefix(source_folder())
+        .unwrap()
+        .with_extension("");
+    path.to_str().unwrap().replace('/', "::")
+}
+
+fn code_lines(code: &str) -> impl Iterator<Item = &str> {
+    let lines = code.lines().map(str::trim_start);
+    lines.filter(|line| !line.starts_with("//"))
+}
+
+#[test]
+fn no_part_of_the_source_uses_what_it_must_not_know() {
+    let sources = sources();
+    for (part, forbidden) in NEVER {
+        let mut n_files = 0;
+        for (path, code) in &sources {
+            let module = module(path);
+            if module != part && !module.starts_with(&format!("{part}::")) {
+                continue;
+            }
+            n_files += 1;
+            for line in code_lines(code) {
+                let found = forbidden.iter().find(|word| line.contains(*word));
+                assert_eq!(found, None, "{module} must not know this: {line}");
+            }
+        }
+        assert!(n_files > 0, "there is no {part}");
+    }
+}
+
+/// The modules that the `use` lines of `module` name, as far as they are files of ours. Each item
+/// counts for the deepest file on its path.
+fn imports(module: &str, code: &str, files: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut paths = Vec::new();
+    let mut lines = code_lines(code);
+    while let Some(line) = lines.next() {
+        let Some(path) = line.strip_prefix("use ") else {
+            continue;
+        };
+        let mut path = path.to_owned();
+        while !path.ends_with(';') {
+            path += lines.next().unwrap();
+        }
+        paths.push(path.trim_end_matches(';').to_owned());
+    }
+    paths
+        .iter()
+        .flat_map(|path| expand(path))
+        .filter_map(|path| {
+            let path = absolute(module, &path, files)?;
+            let mut parts: Vec<&str> = path.split("::").collect();
+            while !parts.is_empty() && !files.contains(&parts.join("::")) {
+                parts.pop();
+            }
+            (!parts.is_empty()).then(|| parts.join("::"))
+        })
+        .filter(|import| import != module)
+        .collect()
+}
+
+/// `a::{b, c::{d, e}}` is `a::b`, `a::c::d` and `a::c::e`.
+fn expand(path: &str) -> Vec<String> {
+    let Some((stem, rest)) = path.split_once('{') else {
+        return vec![path.trim().to_owned()];
+    };
+    let inner = rest.trim_end().strip_suffix('}').unwrap();
+    let mut items = vec![String::new()];
+    let mut depth = 0;
+    for character in inner.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                items.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        items.last_mut().unwrap().push(character);
+    }
+    let items = items.iter().filter(|item| !item.trim().is_empty());
+    items
+        .flat_map(|item| expand(item))
+        .map(|item| format!("{}{item}", stem.trim()))
+        .collect()
+}
+
+/// A path from the root of the library; none if it leads out of it.
+fn absolute(module: &str, path: &str, files: &BTreeSet<String>) -> Option<String> {
+    let mut here: Vec<&str> = module.split("::").collect();
+    if let Some(path) = path
+        .strip_prefix("crate::")
+        .or(path.strip_prefix("trio_chat::"))
+    {
+        return Some(path.to_owned());
+    }
+    let mut path = path;
+    if path.starts_with("super::") {
+        while let Some(rest) = path.strip_prefix("super::") {
+            here.pop();
+            path = rest;
+        }
+    } else {
+        let child = format!("{module}::{}", path.split("::").next()?);
+        return files.contains(&child).then(|| format!("{module}::{path}"));
+    }
+    here.push(path);
+    Some(here.join("::"))
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let sources = sources();
+    let files: BTreeSet<String> = sources.keys().map(|path| module(path)).collect();
+    let mut uses: BTreeMap<String, BTreeSet<String>> = sources
+        .iter()
+        .map(|(path, code)| (module(path), imports(&module(path), code, &files)))
+        .collect();
+    assert!(uses["room"].contains("room::outbox") && uses["server"].contains("net::listener"));
+    // Take away the files that use nothing that is left, until there are none or they are a circle.
+    while !uses.is_empty() {
+        let ready: Vec<String> = uses
+            .iter()
+            .filter(|(_, used)| used.iter().all(|file| !uses.contains_key(file)))
+            .map(|(file, _)| file.clone())
+            .collect();
+        assert!(!ready.is_empty(), "these use each other: {uses:#?}");
+        for file in ready {
+            uses.remove(&file);
+        }
+    }
+}
