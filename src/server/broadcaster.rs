@@ -17,8 +17,11 @@ pub const INBOX: usize = 1024;
 /// A frame waits no longer than this, in a room of any size.
 const MAX_FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Minimum time between two frames, per member.
-const FRAME_INTERVAL_PER_MEMBER: Duration = Duration::from_micros(50);
+/// A fan-out that takes longer than this is expensive enough to save on.
+const LONG_FAN_OUT: Duration = Duration::from_millis(10);
+
+/// Where fan-out is expensive, the minimum time between two frames, per member.
+const SAVING_INTERVAL_PER_MEMBER: Duration = Duration::from_micros(50);
 
 /// How often we retry the "You missed" notice in a quiet room.
 const TELL_MISSED_INTERVAL: Duration = Duration::from_millis(100);
@@ -87,7 +90,7 @@ impl Due {
         if room.has_frame() && now >= self.frame {
             let n_members = room.n_members();
             room.flush(|id, n_messages| drops.add(id, n_messages));
-            self.frame = now + frame_interval(n_members);
+            self.frame = now + frame_interval(clock() - now, n_members);
         }
         if room.has_lagging() && now >= self.tell_missed {
             room.tell_missed();
@@ -100,22 +103,75 @@ impl Due {
     }
 }
 
-/// Returns the minimum time from one frame to the next.
-fn frame_interval(n_members: usize) -> Duration {
+/// Returns the minimum time from one frame to the next, when the fan-out of the first took
+/// `fan_out`.
+///
+/// The next frame may go when half as much time again has passed as the last one's fan-out took.
+/// Where that is long, members can't feel it, and fewer frames cost less: there it waits 50 µs for
+/// each member. But no frame waits longer than 100 ms.
+///
+/// Waking the writers is part of the fan-out. They share the cores with this thread, so it takes
+/// longer when they have more to write.
+fn frame_interval(fan_out: Duration, n_members: usize) -> Duration {
     let n_members = u32::try_from(n_members).unwrap_or(u32::MAX);
-    FRAME_INTERVAL_PER_MEMBER
-        .saturating_mul(n_members)
-        .min(MAX_FRAME_INTERVAL)
+    let saving = if fan_out > LONG_FAN_OUT {
+        SAVING_INTERVAL_PER_MEMBER.saturating_mul(n_members)
+    } else {
+        Duration::ZERO
+    };
+    (fan_out + fan_out / 2).max(saving).min(MAX_FRAME_INTERVAL)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::outbox::testing::{heard, outbox};
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
 
     #[test]
-    fn frames_are_paced_by_the_size_of_the_room() {
-        assert_eq!(frame_interval(0), Duration::ZERO);
-        assert_eq!(frame_interval(100), Duration::from_millis(5));
-        assert_eq!(frame_interval(usize::MAX), Duration::from_millis(100));
+    fn the_next_frame_waits_for_half_as_long_again_as_the_last_one_took() {
+        assert_eq!(frame_interval(Duration::ZERO, 1), Duration::ZERO);
+        assert_eq!(frame_interval(ms(2), 200), ms(3));
+        assert_eq!(frame_interval(ms(10), 1_000), ms(15));
+    }
+
+    #[test]
+    fn an_expensive_fan_out_is_saved_on_up_to_a_limit() {
+        assert_eq!(frame_interval(ms(11), 1_000), ms(50));
+        assert_eq!(frame_interval(ms(40), 1_000), ms(60));
+        assert_eq!(frame_interval(ms(11), 8_000), ms(100));
+        assert_eq!(frame_interval(ms(5_000), usize::MAX), ms(100));
+    }
+
+    #[test]
+    fn frames_are_paced_by_the_clock() {
+        let start = Instant::now();
+        let (mut room, mut drops, mut due) = (Room::default(), Drops::default(), Due::at(start));
+        let (outbox, frames) = outbox(8);
+        let name = None;
+        room.apply(Event::Join {
+            id: 0,
+            name,
+            outbox,
+        });
+        // Each look at the clock takes 2 ms: so long is every fan-out.
+        let mut work = |at: u64, room: &mut Room, due: &mut Due| {
+            let line = format!("{at}\n");
+            room.apply(Event::Said { from: 0, line });
+            let mut ticks = (0..).map(|n| start + ms(at + 2 * n));
+            due.work(room, &mut drops, || ticks.next().unwrap());
+        };
+        work(0, &mut room, &mut due);
+        assert_eq!(heard(&frames).0, "0\n", "in a quiet room it goes at once");
+        assert_eq!(due.next(&room, &Drops::default()), None);
+        work(1, &mut room, &mut due);
+        work(2, &mut room, &mut due);
+        assert_eq!(heard(&frames).0, "");
+        assert_eq!(due.next(&room, &Drops::default()), Some(start + ms(3)));
+        work(3, &mut room, &mut due);
+        assert_eq!(heard(&frames).0, "1\n2\n3\n");
     }
 }
