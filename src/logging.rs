@@ -1,6 +1,8 @@
-//! The log: lines in simplelog's shape. The server's go through a thread of their own, because
-//! standard error may be full, stopped or gone, and a log line must never make anybody wait: the
-//! log is one more slow client. The bots write theirs directly, since printing is their work.
+//! The log: lines in simplelog's shape. The server's lines go through a thread of their own, because
+//! standard error may be full, stopped or gone, and a log line must never make anybody wait. So the
+//! log is one more slow client. The bots write their lines directly, since printing is their work.
+//!
+//! What is logged is decided where it happens.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::LevelFilter;
@@ -11,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Most lines that wait to be written; more are lost, and counted.
+/// Maximum number of lines that wait to be written; more are lost, and counted.
 const QUEUE: usize = 1024;
 
 /// How long the end of the program waits for the last lines to be written.
@@ -37,11 +39,11 @@ struct Queue {
     n_lost: Arc<AtomicU64>,
 }
 
-/// Logs to standard error through a thread; panics too. To be called while there is one thread:
-/// with more, the local time's offset can't be asked for safely.
+/// Logs to standard error through a thread, panics included. Call this while there is one thread:
+/// with more, the offset of local time can't be read safely.
 ///
 /// # Errors
-/// When there is a log already, or no thread to be had.
+/// When there is a log already, or the system has no thread to give.
 pub fn to_stderr(level: LevelFilter) -> io::Result<Log> {
     let config = config();
     let (sender, entries) = bounded(QUEUE);
@@ -80,7 +82,7 @@ pub fn to_stdout() -> io::Result<()> {
     WriteLogger::init(LevelFilter::Info, config(), io::stdout()).map_err(io::Error::other)
 }
 
-/// `12:07:54 [INFO] text`, in local time.
+/// Makes simplelog print `12:07:54 [INFO] text`, in local time.
 fn config() -> Config {
     let mut config = ConfigBuilder::new();
     config

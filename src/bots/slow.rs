@@ -1,6 +1,5 @@
-//! The slow bot: reads little, seldom. With somebody talking beside it, what it does not read
-//! fills its socket, then its queue in the server, and then it misses messages: that is a slow
-//! consumer.
+//! The slow bot, a slow consumer: it reads little, seldom. With somebody talking beside it, what it
+//! does not read fills its socket, then its outbox in the server, and then it misses messages.
 
 use super::Options;
 use crate::client::{connect, join, lost};
@@ -11,14 +10,14 @@ use std::time::Duration;
 
 const NAME: &str = "SlowBot 0.0.1a";
 
-/// Most bytes that it reads at a time: about one line of the spam bot.
+/// Maximum number of bytes it reads at a time: about one line of the spam bot.
 const READ: usize = 2600;
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What the kernel may hold for us, in bytes: small, so that the loss shows in seconds.
+/// What the kernel may hold for us, in bytes. It is small, so that the loss shows in seconds.
 const RECEIVE_BUFFER: usize = 4 * 1024;
 
-/// Runs until it is told to stop, or has read as often as the options say.
+/// Reads until it is told to stop, or has read as often as the options say.
 ///
 /// # Errors
 /// One sentence that says what went wrong.

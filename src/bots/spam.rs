@@ -1,5 +1,5 @@
-//! The spam bot: sends long lines as fast as it can and times each. Its first lines go at once,
-//! then its socket is full, and each line waits for the server's pace: that is backpressure.
+//! The spam bot sends long lines as fast as it can and times each. Its first lines go at once. Then
+//! its socket is full, and each line waits for the server's pace: that is backpressure.
 
 use super::Options;
 use crate::client::{connect, join, lost};
@@ -13,11 +13,11 @@ const NAME: &str = "SpamBot 5000";
 const WORD: &str = "spam ";
 const N_WORDS: usize = 500;
 
-/// What the kernel may hold for us, in bytes: small, so that the stall shows in seconds and not
-/// after 4 MB.
+/// What the kernel may hold for us, in bytes. It is small, so that the stall shows in seconds and
+/// not after 4 MB.
 const SEND_BUFFER: usize = 4 * 1024;
 
-/// Runs until it is told to stop, or has sent as often as the options say.
+/// Sends until it is told to stop, or has sent as often as the options say.
 ///
 /// # Errors
 /// One sentence that says what went wrong.
@@ -44,8 +44,8 @@ fn send_fast(options: &Options) -> io::Result<()> {
             (&stream).write_all(message.as_bytes())?;
             log::info!("Sent #{number} in {:.3}s", start.elapsed().as_secs_f64());
         }
-        // What is sent is still on its way: it is heard only if we stay until the server has read
-        // it and ends the connection.
+        // What was sent is still in flight. It is heard only if we stay until the server has read it
+        // and ends the connection.
         stream.shutdown(Shutdown::Write)?;
         drop(reader.join());
         Ok(())

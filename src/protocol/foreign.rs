@@ -1,16 +1,15 @@
-//! Recognises what is no chat client: programs that took the port for something else. A user would
-//! have to try hard to begin with any of this.
+//! Recognises programs that are not chat clients but took the port for something else. No user
+//! begins with any of this by accident.
 
-/// A TLS record of a handshake, of any version: it need not have a line end.
+/// How a TLS handshake begins, in any version. It need not have a line end.
 const TLS: [u8; 2] = [0x16, 0x03];
 
-/// The protocol that somebody speaks who begins with these bytes, if it is a foreign one that does
-/// not need a whole line to be known.
+/// Returns the foreign protocol that begins with these bytes, if it can be told without a line end.
 pub fn protocol_of_bytes(bytes: &[u8]) -> Option<&'static str> {
     bytes.starts_with(&TLS).then_some("TLS")
 }
 
-/// The protocol that somebody speaks whose first line this is, if it is a foreign one.
+/// Returns the foreign protocol that has this first line.
 pub fn protocol_of_line(line: &str) -> Option<&'static str> {
     let last_word = line.trim_end().rsplit(' ').next().unwrap_or_default();
     let is_request = ["GET /", "HEAD /", "POST /", "PUT /"]
@@ -30,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_chat_client_is_known() {
+    fn foreign_protocols_are_recognised() {
         for (line, protocol) in [
             ("GET / HTTP/1.1", "HTTP"),
             ("POST /login?a=b HTTP/1.0\r", "HTTP"),
@@ -47,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_are_called_is_not_foreign() {
+    fn names_are_not_foreign() {
         for line in [
             "Ada",
             "",

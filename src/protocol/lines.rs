@@ -1,8 +1,8 @@
 //! Bytes become bounded lines of text: where a line ends, where a long one is cut, and what becomes
-//! of bytes that are no UTF-8. Telnet's commands are taken out before. Memory is one bounded buffer,
-//! whatever arrives, and the lines do not depend on how the bytes were split on their way here.
+//! of bytes that are not UTF-8. Telnet's commands are taken out before. Memory is one bounded buffer,
+//! whatever arrives, and the lines do not depend on how the bytes were split on their way.
 //!
-//! What a line may contain is the business of `text`, when it may be said that of `pacer`.
+//! What a line may contain is decided in `text`, and when it may be said by the server's pacer.
 
 use super::MAX_LINE;
 use super::telnet::{MAX_HELD, Telnet};
@@ -21,12 +21,12 @@ const MAX_BUFFER: usize = 2 * MAX_LINE;
 /// A line, or one piece of a line that is longer than [`MAX_LINE`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What was said, at most [`MAX_LINE`] bytes, without the line end. Bytes that were no UTF-8
+    /// What was said, at most [`MAX_LINE`] bytes, without the line end. Bytes that were not UTF-8
     /// are U+FFFD here.
     pub text: String,
-    /// This piece starts its line.
+    /// Whether this piece starts its line.
     pub first: bool,
-    /// This piece ends its line.
+    /// Whether this piece ends its line.
     pub last: bool,
 }
 
@@ -46,8 +46,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads once from `source`, and returns how many bytes came. To be called when
-    /// [`next_line`](Self::next_line) has no more to give.
+    /// Reads once from `source`, and returns how many bytes came; zero is the end. Call it when
+    /// [`next_line`](Self::next_line) has nothing more to give.
     ///
     /// # Errors
     /// Those of `source`, except that an interrupted read is tried again.

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-/// How long accepting pauses when the system has run out of something: doubled each time.
+/// How long accepting pauses when the system has run out of something. It doubles each time.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
@@ -27,12 +27,12 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// reset, and a reset can overtake the line that says why.
 const MAX_ON_DOORSTEP: usize = 16;
 
-/// How often the same trouble is logged.
+/// Minimum time between two log lines about the same trouble.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Accepts on one address.
+/// Accepts connections on one address.
 pub struct Acceptor<'scope> {
-    /// Where.
+    /// The socket that accepts.
     pub listener: &'scope Listener,
     /// The seats of all acceptors.
     pub seats: &'scope Seats,
@@ -132,7 +132,7 @@ impl<'scope> Acceptor<'scope> {
     }
 }
 
-/// What a session holds. The seat is last, and so free only when everything else is.
+/// What a session holds. Fields are dropped in order, so the seat is free only when all else is.
 struct Admitted<'a> {
     connection: Arc<Connection>,
     room: RoomHandle,
@@ -145,7 +145,7 @@ struct Refused {
     reason: String,
 }
 
-/// The line is sent, and then the end of the stream, before the close that may reset it.
+/// Sends the line, and then the end of the stream, before the close that may reset it.
 fn refuse(connection: Arc<Connection>, refusal: Refusal, reason: String) -> Refused {
     // Ignore errors: the client has already left.
     let _ = (&*connection).write_all(refusal.notice().line().as_bytes());
@@ -171,7 +171,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Counts what happens, and lets it be logged at most once a second.
+/// Counts events, and lets them be logged at most once a second.
 #[derive(Debug, Default)]
 struct Throttle {
     n_since: u64,

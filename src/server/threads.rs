@@ -5,12 +5,11 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, Scope, Thread};
 
-/// Stack of every thread, in bytes. At most 20 KiB of it were seen in use, in debug builds; only
-/// what is touched costs memory.
+/// Stack size of every thread, in bytes. Debug builds used at most 20 KiB of it; only what is
+/// touched costs memory.
 const STACK: usize = 128 * 1024;
 
-/// Starts a thread that runs `body` once, and returns it. `name` has at most 15 bytes, which is what the kernel
-/// keeps.
+/// Starts a thread that runs `body` once, and returns it. The kernel keeps 15 bytes of `name`.
 ///
 /// # Errors
 /// When the system has no thread to give.

@@ -14,8 +14,8 @@ const THREADS_PER_CLIENT: u64 = 2;
 /// For each thread: its stack and its signal stack, each with a guard page.
 const MAPPINGS_PER_CLIENT: u64 = 8;
 
-/// Kept back for the log, the listeners, connections that are being turned away, and the
-/// libraries; the heap adds mappings as it grows.
+/// Kept back for the log, the listeners, refused connections and the libraries. The heap adds
+/// mappings as it grows.
 const SPARE_DESCRIPTORS: u64 = 32;
 const SPARE_THREADS: u64 = 64;
 const SPARE_MAPPINGS: u64 = 1024;
@@ -28,7 +28,7 @@ const SPARE_CLIENTS: u64 = 32;
 pub struct Capacity {
     /// At least one.
     pub n_clients: usize,
-    /// What there would have to be more of.
+    /// What the host has least of, measured in clients.
     pub limited_by: Limit,
 }
 
@@ -43,7 +43,7 @@ pub enum Limit {
     Mappings,
 }
 
-/// One thing that a host has only so much of, and how much of it there is.
+/// Something that the host has a limited amount of.
 struct Resource {
     limit: Limit,
     allowed: u64,
@@ -100,8 +100,8 @@ impl Resource {
     }
 }
 
-/// How many clients fit into what is `allowed`. A host so tight that the spare alone does not fit
-/// gives clients half of what is left.
+/// Returns how many clients fit into what is `allowed`. If a host is so tight that not even the
+/// spare fits, clients get half of what is left.
 fn n_clients(allowed: u64, used: u64, spare: u64, per_client: u64) -> usize {
     let left = allowed.saturating_sub(used);
     let spare = spare + SPARE_CLIENTS * per_client;
@@ -126,14 +126,14 @@ fn max_threads() -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-/// The limit on threads of the control group that this process is in.
+/// Returns the limit on threads of the control group that this process is in.
 fn of_control_group() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
     number_in(&format!("/sys/fs/cgroup{path}/pids.max"))
 }
 
-/// A file that holds one number; `max`, and no file at all, is no limit.
+/// Reads a file that holds one number. `max`, and no file at all, is no limit.
 fn number_in(path: &str) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }

@@ -1,9 +1,9 @@
-//! When may the next line go? Pure: it is told the time and answers how long to wait, and the
-//! sleeping is left to the reader.
+//! When the next line may go. The pacer is told the time and returns how long to wait; the sleeping
+//! is left to the reader.
 
 use std::time::{Duration, Instant};
 
-/// Paces one client by deadline: after a pause a line goes at once, in a flood each line has its
+/// Paces one client by deadline. After a pause a line goes at once, in a flood each line has its
 /// slot, and oversleeping one slot does not delay the next.
 #[derive(Debug)]
 pub struct Pacer {
@@ -12,7 +12,7 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// One line per `interval`; zero is no limit.
+    /// Allows one line per `interval`; zero is no limit.
     pub fn new(interval: Duration) -> Self {
         Self {
             interval,
@@ -20,13 +20,13 @@ impl Pacer {
         }
     }
 
-    /// Takes the next slot and tells how long it is until then.
+    /// Takes the next slot, and returns how long it is until then.
     pub fn wait(&mut self, now: Instant) -> Duration {
         let slot = self.next_slot.unwrap_or(now);
         let wait = slot.saturating_duration_since(now);
         let lateness = now.saturating_duration_since(slot);
-        // A line that came a little late does not delay the next: else who speaks just at the pace
-        // would be late for ever after one hiccup of the network. A pause saves up nothing.
+        // A line that came a little late does not delay the next. Otherwise a client that talks just
+        // at the pace would be late for ever after one hiccup. A pause saves up nothing.
         let taken = if lateness <= self.interval / 2 {
             slot
         } else {
