@@ -1,5 +1,5 @@
 //! The server as a whole: starts its threads, and stops in order. Who comes in is decided in
-//! [`admission`], and what happens to them then is in [`session`].
+//! `admission`, and what happens to them then is in `session`.
 
 pub mod admission;
 pub mod broadcaster;
