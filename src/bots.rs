@@ -1,8 +1,8 @@
 //! Clients that misbehave on purpose, to show backpressure from both ends. What they have in common
 //! is here: their options and their time. How a client gets in is in `client`.
 
-pub mod slow;
 pub mod spam;
+pub mod slow;
 
 use crate::arguments::{one_address, seconds, value, whole};
 use pico_args::Arguments;

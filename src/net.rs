@@ -2,5 +2,5 @@
 //! chat.
 
 pub mod connection;
-pub mod limits;
 pub mod listener;
+pub mod limits;

@@ -4,13 +4,12 @@
 //! Nothing here knows a socket, a thread or the clock.
 
 pub mod telnet;
-// Telnet's commands are taken out before the lines are cut.
-pub mod foreign;
 pub mod lines;
-pub mod lookalikes;
-pub mod names;
 pub mod text;
 pub mod utterance;
+pub mod lookalikes;
+pub mod names;
+pub mod foreign;
 
 use std::fmt;
 use std::str::FromStr;

@@ -5,7 +5,6 @@
 //! with channels alone.
 
 pub mod outbox;
-// What happens brings the newcomer's outbox along.
 pub mod event;
 
 use event::{ClientId, Event};

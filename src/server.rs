@@ -1,14 +1,14 @@
 //! The server as a whole: starts its threads, and stops in order. Who comes in is decided in
 //! `admission`, and what happens to them then is in `session`.
 
-pub mod admission;
-pub mod broadcaster;
-mod drops;
-pub mod handle;
 pub mod options;
-pub mod session;
 pub mod shared;
 mod threads;
+mod drops;
+pub mod broadcaster;
+pub mod handle;
+pub mod session;
+pub mod admission;
 
 use crate::net::listener::{self, Listener};
 use admission::seats::Seats;

@@ -2,14 +2,13 @@
 //! leaves nothing behind. Everything that has to happen at the end happens in a `Drop`, so it
 //! happens on every path.
 
-pub mod roster;
-// Why a session ends is known to all that follow.
 pub mod end;
-mod handshake;
+pub mod roster;
 mod input;
+mod handshake;
 mod pacer;
-mod reader;
 mod writer;
+mod reader;
 
 use super::admission::seats::Seat;
 use super::handle::RoomHandle;
