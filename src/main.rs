@@ -5,8 +5,8 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use trio_chat::bots::{self, slow, spam};
-use trio_chat::server::{self, options};
-use trio_chat::{logging, signals};
+use trio_chat::server::options::{self, Options};
+use trio_chat::{logging, server, signals};
 
 /// The exit code for a command line that makes no sense.
 const WRONG_USAGE: u8 = 2;
@@ -32,14 +32,6 @@ const HELP_END: &str = "
 Join with: nc 127.0.0.1 1234
 ";
 
-#[derive(Clone, Copy)]
-enum Command {
-    Serve,
-    Spam,
-    Slow,
-    Crowd,
-}
-
 enum Failure {
     WrongUsage(String),
     Failed(String),
@@ -48,10 +40,10 @@ enum Failure {
 fn main() -> ExitCode {
     let (message, code) = match run(Arguments::from_env()) {
         Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::WrongUsage(message)) => (
-            format!("{message} (see trio-chat --help)"),
-            ExitCode::from(WRONG_USAGE),
-        ),
+        Err(Failure::WrongUsage(message)) => {
+            let hint = format!("{message} (see trio-chat --help)");
+            (hint, ExitCode::from(WRONG_USAGE))
+        }
         Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
     };
     // If even this can't be written, the exit code still says it.
@@ -60,54 +52,49 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: Arguments) -> Result<(), Failure> {
-    let command = command(&mut arguments).map_err(Failure::WrongUsage)?;
-    if arguments.contains(["-h", "--help"]) {
-        return print(&help(command)).map_err(Failure::Failed);
-    }
-    if arguments.contains(["-V", "--version"]) {
-        let version = concat!("trio-chat ", env!("CARGO_PKG_VERSION"), "\n");
-        return print(version).map_err(Failure::Failed);
-    }
-    let bot = |arguments| bots::Options::parse(arguments).map_err(Failure::WrongUsage);
-    match command {
-        Command::Serve => {
-            let options = options::Options::parse(arguments).map_err(Failure::WrongUsage)?;
-            serve(&options)
+    let command = command(&mut arguments);
+    let done = if arguments.contains(["-h", "--help"]) {
+        print(&help(&command))
+    } else if arguments.contains(["-V", "--version"]) {
+        print(concat!("trio-chat ", env!("CARGO_PKG_VERSION"), "\n"))
+    } else {
+        match command.as_str() {
+            "spam" => run_bot(&usage(bots::Options::parse(arguments))?, spam::run),
+            "slow" => run_bot(&usage(bots::Options::parse(arguments))?, slow::run),
+            "crowd" => crowd::run(&usage(crowd::Options::parse(arguments))?),
+            _ => serve(&usage(Options::parse(arguments))?),
         }
-        Command::Spam => run_bot(&bot(arguments)?, spam::run),
-        Command::Slow => run_bot(&bot(arguments)?, slow::run),
-        Command::Crowd => return crowd(arguments),
-    }
-    .map_err(Failure::Failed)
+    };
+    done.map_err(Failure::Failed)
+}
+
+fn usage<T>(options: Result<T, String>) -> Result<T, Failure> {
+    options.map_err(Failure::WrongUsage)
 }
 
 /// Takes the first word, if it is a command. It may be an address, and options may stand before it.
-fn command(arguments: &mut Arguments) -> Result<Command, String> {
-    let command = match arguments.clone().subcommand() {
-        Ok(Some(word)) => match word.as_str() {
-            "serve" => Command::Serve,
-            "spam" => Command::Spam,
-            "slow" => Command::Slow,
-            "crowd" => Command::Crowd,
-            _ => return Ok(Command::Serve),
-        },
-        _ => return Ok(Command::Serve),
-    };
-    arguments.subcommand().map_err(|error| error.to_string())?;
-    Ok(command)
-}
-
-fn help(command: Command) -> String {
-    match command {
-        Command::Serve => [HELP, options::HELP, HELP_END].concat(),
-        Command::Spam | Command::Slow => bots::HELP.to_owned(),
-        Command::Crowd => CROWD_HELP.to_owned(),
+fn command(arguments: &mut Arguments) -> String {
+    let mut behind = arguments.clone();
+    match behind.subcommand() {
+        Ok(Some(word)) if ["serve", "spam", "slow", "crowd"].contains(&word.as_str()) => {
+            *arguments = behind;
+            word
+        }
+        _ => "serve".to_owned(),
     }
 }
 
-fn serve(options: &options::Options) -> Result<(), String> {
-    let _log = logging::to_stderr(options.log_level).map_err(no_log)?;
-    let stop = signals::stop().map_err(no_signals)?;
+fn help(command: &str) -> String {
+    match command {
+        "spam" | "slow" => bots::HELP.to_owned(),
+        "crowd" => crowd::HELP.to_owned(),
+        _ => [HELP, options::HELP, HELP_END].concat(),
+    }
+}
+
+fn serve(options: &Options) -> Result<(), String> {
+    let _log = logging::to_stderr(options.log_level).map_err(cannot("start the log"))?;
+    let stop = signals::stop().map_err(cannot("catch signals"))?;
     server::run(options, &stop)
 }
 
@@ -115,47 +102,45 @@ fn run_bot(
     options: &bots::Options,
     bot: impl FnOnce(&bots::Options) -> Result<(), String>,
 ) -> Result<(), String> {
-    logging::to_stdout().map_err(no_log)?;
-    signals::end_at_once().map_err(no_signals)?;
+    logging::to_stdout().map_err(cannot("start the log"))?;
+    signals::end_at_once().map_err(cannot("catch signals"))?;
     if let Some(duration) = options.duration {
-        bots::end_after(duration).map_err(|error| format!("Cannot start a thread: {error}."))?;
+        bots::end_after(duration).map_err(cannot("start a thread"))?;
     }
     bot(options)
 }
 
-#[cfg(target_os = "linux")]
-use trio_chat::crowd::options::HELP as CROWD_HELP;
-
-#[cfg(target_os = "linux")]
-fn crowd(arguments: Arguments) -> Result<(), Failure> {
-    use trio_chat::crowd::{self, options::Options};
-    let options = Options::parse(arguments).map_err(Failure::WrongUsage)?;
-    crowd::run(&options).map_err(Failure::Failed)
-}
-
-#[cfg(not(target_os = "linux"))]
-const CROWD_HELP: &str = "The crowd runs on Linux only: it needs epoll.\n";
-
-#[cfg(not(target_os = "linux"))]
-fn crowd(_: Arguments) -> Result<(), Failure> {
-    Err(Failure::Failed(CROWD_HELP.trim_end().to_owned()))
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "its place is behind map_err")]
-fn no_log(error: io::Error) -> String {
-    format!("Cannot start the log: {error}.")
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "its place is behind map_err")]
-fn no_signals(error: io::Error) -> String {
-    format!("Cannot catch signals: {error}.")
-}
-
 fn print(text: &str) -> Result<(), String> {
     match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("Cannot print: {error}."))
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(cannot("print")),
+    }
+}
+
+fn cannot(what: &str) -> impl FnOnce(io::Error) -> String {
+    move |error| format!("Cannot {what}: {error}.")
+}
+
+#[cfg(target_os = "linux")]
+mod crowd {
+    pub use trio_chat::crowd::options::{HELP, Options};
+    pub use trio_chat::crowd::run;
+}
+
+/// Elsewhere it says in one sentence why it is not there.
+#[cfg(not(target_os = "linux"))]
+mod crowd {
+    pub const HELP: &str = "The crowd runs on Linux only: it needs epoll.\n";
+
+    pub struct Options;
+
+    impl Options {
+        pub fn parse(_: super::Arguments) -> Result<Self, String> {
+            Ok(Self)
         }
-        _ => Ok(()),
+    }
+
+    pub fn run(_: &Options) -> Result<(), String> {
+        Err(HELP.trim_end().to_owned())
     }
 }
