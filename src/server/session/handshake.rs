@@ -24,10 +24,10 @@ pub fn take_name<'a>(
     seat: &Seat<'_>,
     shared: &'a Shared,
 ) -> Result<Name<'a>, End> {
-    let deadline = Instant::now() + shared.config.name_timeout;
+    input.set_deadline(Some(Instant::now() + shared.config.name_timeout))?;
     tell(connection, &[Notice::Welcome])?;
     for n_tries_left in (0..NAME_TRIES).rev() {
-        let given = match next_line(input, deadline) {
+        let given = match next_line(input) {
             Err(_) if seat.is_evicted() => return Err(End::Evicted),
             given => given?,
         };
@@ -40,7 +40,10 @@ pub fn take_name<'a>(
         }
         match shared.roster.claim(&given.text) {
             Ok(_) if !seat.keep() => return Err(End::Evicted),
-            Ok(name) => return Ok(name),
+            Ok(name) => {
+                input.set_deadline(None)?;
+                return Ok(name);
+            }
             Err(refusal) if n_tries_left > 0 => tell(connection, &[refusal, Notice::EnterName])?,
             Err(refusal) => tell(connection, &[refusal])?,
         }
@@ -49,7 +52,7 @@ pub fn take_name<'a>(
 }
 
 /// The next line, unless its first bytes show a protocol that does not end its lines.
-fn next_line(input: &mut Input<'_>, deadline: Instant) -> Result<Line, End> {
+fn next_line(input: &mut Input<'_>) -> Result<Line, End> {
     loop {
         if let Some(protocol) = foreign::protocol_of_bytes(input.unread()) {
             return Err(End::Foreign(protocol));
@@ -57,7 +60,7 @@ fn next_line(input: &mut Input<'_>, deadline: Instant) -> Result<Line, End> {
         if let Some(line) = input.buffered_line()? {
             return Ok(line);
         }
-        input.read(Some(deadline))?;
+        input.read()?;
     }
 }
 

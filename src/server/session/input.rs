@@ -5,6 +5,7 @@ use super::end::End;
 use crate::net::connection::Connection;
 use crate::protocol::lines::{Line, Lines};
 use crate::server::shared::Stop;
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ pub struct Input<'a> {
     connection: &'a Connection,
     stop: &'a Stop,
     lines: Lines,
+    deadline: Option<Instant>,
 }
 
 impl<'a> Input<'a> {
@@ -26,7 +28,17 @@ impl<'a> Input<'a> {
             connection,
             stop,
             lines: Lines::default(),
+            deadline: None,
         }
+    }
+
+    /// Lets reads fail after `deadline`, or never.
+    ///
+    /// # Errors
+    /// When the connection has failed.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) -> io::Result<()> {
+        self.deadline = deadline;
+        self.connection.set_read_timeout(None)
     }
 
     /// Blocks until there is a line, and returns it.
@@ -38,7 +50,7 @@ impl<'a> Input<'a> {
             if let Some(line) = self.buffered_line()? {
                 return Ok(line);
             }
-            self.read(None)?;
+            self.read()?;
         }
     }
 
@@ -64,16 +76,18 @@ impl<'a> Input<'a> {
         self.connection.unread()
     }
 
-    /// Blocks until bytes come, and reads once; but not after `deadline`. To be called when there
-    /// is no buffered line. Reads a client that trickles bytes at most 1,000 times a second.
+    /// Blocks until bytes come, and reads once. Call it when there is no buffered line. Reads a
+    /// client that trickles bytes at most 1,000 times a second.
     ///
     /// # Errors
     /// When the connection has failed, the deadline has passed or the server is stopping.
-    pub fn read(&mut self, deadline: Option<Instant>) -> Result<(), End> {
-        let read = self
-            .connection
-            .set_read_deadline(deadline)
-            .and_then(|()| self.lines.fill(self.connection));
+    pub fn read(&mut self) -> Result<(), End> {
+        let read = match self.deadline.map(time_left) {
+            Some(Duration::ZERO) => Err(io::ErrorKind::TimedOut.into()),
+            Some(left) => self.connection.set_read_timeout(Some(left)),
+            None => Ok(()),
+        }
+        .and_then(|()| self.lines.fill(self.connection));
         if self.stop.has_begun() {
             return Err(End::Stopped);
         }
@@ -82,4 +96,8 @@ impl<'a> Input<'a> {
         }
         Ok(())
     }
+}
+
+fn time_left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
