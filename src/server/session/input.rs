@@ -9,9 +9,19 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A read that gives fewer bytes than this, and no line end, is followed by this pause.
+/// A read that gives fewer bytes than this, and no line end, costs this pause.
 const TRICKLE: usize = 256;
 const TRICKLE_PAUSE: Duration = Duration::from_millis(1);
+
+/// What each byte costs that was read and is no text, such as telnet's commands: the share of a slot
+/// that a byte of the longest line has, at five lines a second.
+const DISCARDED_BYTE_PAUSE: Duration = Duration::from_micros(50);
+
+/// A read waits at least this long: zero would be for ever.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// A long pause is slept in pieces, so that a stop or an eviction need not wait for its end.
+const MAX_NAP: Duration = Duration::from_millis(50);
 
 /// What a client sends, line by line.
 pub struct Input<'a> {
@@ -19,6 +29,8 @@ pub struct Input<'a> {
     stop: &'a Stop,
     lines: Lines,
     deadline: Option<Instant>,
+    /// How long to pause before the next read, for what the last ones cost.
+    debt: Duration,
 }
 
 impl<'a> Input<'a> {
@@ -29,6 +41,7 @@ impl<'a> Input<'a> {
             stop,
             lines: Lines::default(),
             deadline: None,
+            debt: Duration::ZERO,
         }
     }
 
@@ -76,25 +89,43 @@ impl<'a> Input<'a> {
         self.connection.unread()
     }
 
-    /// Blocks until bytes come, and reads once. Call it when there is no buffered line. Reads a
-    /// client that trickles bytes at most 1,000 times a second.
+    /// Blocks until bytes come, and reads once. Call it when there is no buffered line. A client that
+    /// trickles bytes is read at most 1,000 times a second, and one that sends no text at most at
+    /// 20 KB/s: for it this may return after a pause without a read.
     ///
     /// # Errors
     /// When the connection has failed, the deadline has passed or the server is stopping.
     pub fn read(&mut self) -> Result<(), End> {
-        let read = match self.deadline.map(time_left) {
-            Some(Duration::ZERO) => Err(io::ErrorKind::TimedOut.into()),
-            Some(left) => self.connection.set_read_timeout(Some(left)),
-            None => Ok(()),
+        if !self.debt.is_zero() {
+            let nap = self.debt.min(MAX_NAP);
+            thread::sleep(nap);
+            self.debt -= nap;
+            return self.may_go_on();
         }
-        .and_then(|()| self.lines.fill(self.connection));
+        if let Some(deadline) = self.deadline {
+            let left = time_left(deadline).max(MIN_TIMEOUT);
+            self.connection.set_read_timeout(Some(left))?;
+        }
+        let n_text = self.lines.unread().len();
+        let read = self.lines.fill(self.connection);
+        self.may_go_on()?;
+        let n_read = read?;
+        let n_discarded = (n_text + n_read).saturating_sub(self.lines.unread().len());
+        self.debt += DISCARDED_BYTE_PAUSE * u32::try_from(n_discarded).unwrap_or(u32::MAX);
+        if (1..TRICKLE).contains(&n_read) && !self.lines.has_line_end() {
+            self.debt += TRICKLE_PAUSE;
+        }
+        Ok(())
+    }
+
+    fn may_go_on(&self) -> Result<(), End> {
         if self.stop.has_begun() {
             return Err(End::Stopped);
         }
-        if (1..TRICKLE).contains(&read?) && !self.lines.has_line_end() {
-            thread::sleep(TRICKLE_PAUSE);
+        match self.deadline.map(time_left) {
+            Some(Duration::ZERO) => Err(End::TooSlow),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
