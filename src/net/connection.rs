@@ -4,7 +4,7 @@
 use rustix::io::ioctl_fionread;
 use socket2::{SockAddr, Socket, TcpKeepalive};
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Shutdown};
+use std::net::{IpAddr, Ipv6Addr, Shutdown};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,13 @@ pub struct Connection {
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
-    /// A host with this address; IPv4 addresses in IPv6 clothes are IPv4 here.
-    Ip(IpAddr),
+    /// A host.
+    Ip {
+        /// Its address; IPv4 addresses in IPv6 clothes are IPv4 here.
+        address: IpAddr,
+        /// Whether it is in an IPv6 network (a /64) of this host itself.
+        is_neighbour: bool,
+    },
     /// A process of this host, through a Unix socket.
     Local,
 }
@@ -157,10 +162,22 @@ impl Write for &Connection {
     }
 }
 
-impl From<&SockAddr> for Peer {
-    fn from(address: &SockAddr) -> Self {
-        let address = address.as_socket();
-        address.map_or(Self::Local, |address| Self::Ip(address.ip().to_canonical()))
+impl Peer {
+    /// Returns who is at `address`, seen from `ours`.
+    pub fn new(address: &SockAddr, ours: Option<&SockAddr>) -> Self {
+        let Some(peer) = address.as_socket_ipv6() else {
+            return address.as_socket().map_or(Self::Local, |address| Self::Ip {
+                address: address.ip(),
+                is_neighbour: false,
+            });
+        };
+        let network = |address: &Ipv6Addr| address.segments()[..4].to_vec();
+        let ours = ours.and_then(SockAddr::as_socket_ipv6);
+        Self::Ip {
+            address: peer.ip().to_canonical(),
+            is_neighbour: peer.ip().is_unicast_link_local()
+                || ours.is_some_and(|ours| network(ours.ip()) == network(peer.ip())),
+        }
     }
 }
 
@@ -168,7 +185,7 @@ impl From<&SockAddr> for Peer {
 mod tests {
     use super::*;
     use socket2::SockRef;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
 
     fn tcp() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -230,12 +247,28 @@ mod tests {
 
     #[test]
     fn ipv4_is_ipv4_in_any_clothes_and_a_unix_socket_has_no_address() {
-        let peer = |text: &str| {
-            Peer::from(&SockAddr::from(
-                text.parse::<std::net::SocketAddr>().unwrap(),
-            ))
+        let address = |text: &str| SockAddr::from(text.parse::<SocketAddr>().unwrap());
+        let Peer::Ip { address: ip, .. } = Peer::new(&address("[::ffff:192.0.2.1]:7"), None) else {
+            panic!("it has an address");
         };
-        assert_eq!(peer("[::ffff:192.0.2.1]:7"), peer("192.0.2.1:7"));
-        assert_eq!(Peer::from(&SockAddr::unix("/x").unwrap()), Peer::Local);
+        assert_eq!(ip.to_string(), "192.0.2.1");
+        assert_eq!(Peer::new(&SockAddr::unix("/x").unwrap(), None), Peer::Local);
+    }
+
+    #[test]
+    fn a_peer_in_our_own_network_is_a_neighbour() {
+        for (theirs, ours, expected) in [
+            ("[2001:db8::1]:7", "[2001:db8::2]:7", true),
+            ("[2001:db8:1::1]:7", "[2001:db8::2]:7", false),
+            ("[fe80::1]:7", "[fe80::2]:7", true),
+            ("192.0.2.1:7", "192.0.2.2:7", false),
+        ] {
+            let address = |text: &str| SockAddr::from(text.parse::<SocketAddr>().unwrap());
+            let peer = Peer::new(&address(theirs), Some(&address(ours)));
+            assert!(
+                matches!(peer, Peer::Ip { is_neighbour, .. } if is_neighbour == expected),
+                "{theirs} from {ours}: {peer:?}"
+            );
+        }
     }
 }

@@ -93,7 +93,8 @@ impl Listener {
     /// Those of the system: of this connection, or because something has run out.
     pub fn accept(&self) -> io::Result<(Connection, Peer)> {
         let (socket, address) = self.socket.accept()?;
-        Ok((Connection::new(socket), Peer::from(&address)))
+        let peer = Peer::new(&address, socket.local_addr().ok().as_ref());
+        Ok((Connection::new(socket), peer))
     }
 
     /// Ends a wait in [`accept`](Self::accept).

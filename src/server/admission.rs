@@ -101,7 +101,7 @@ impl<'scope> Acceptor<'scope> {
             Err(refusal) => return Err(refuse(connection, refusal, refusal.to_string())),
         };
         match peer {
-            Peer::Ip(address) => log::info!("Connection #{id} from {address}"),
+            Peer::Ip { address, .. } => log::info!("Connection #{id} from {address}"),
             Peer::Local => log::info!("Connection #{id} from this host"),
         }
         if let Err(error) = connection.set_up() {

@@ -2,20 +2,22 @@
 //! dropped, on every path out of a session. It also keeps each connection in reach, so that a stop
 //! can wake and end those that wait for their client.
 //!
-//! Unnamed connections together, and connections from one address, may hold at most a quarter of the
-//! seats.
+//! Connections from one address may hold at most a quarter of the seats. Unnamed connections hold only
+//! seats that nobody else wants: in a full room a newcomer evicts one of them.
 
 use crate::net::connection::{Connection, Peer};
 use crate::protocol::Notice;
 use crate::room::event::ClientId;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The share of the seats for all without a name, and for all from one address: a quarter.
+/// The share of the seats for all connections from one address: a quarter.
 const SHARE: usize = 4;
 
 /// Minimum share, so that in a small room people who arrive together don't evict each other.
@@ -37,8 +39,8 @@ pub struct Seats {
 #[derive(Debug, Default)]
 struct State {
     taken: HashMap<ClientId, Taken>,
-    /// Connections without a name that have not been evicted, oldest first.
-    unnamed: BTreeSet<ClientId>,
+    /// For each origin its connections without a name that have not been evicted, oldest first.
+    unnamed: HashMap<Option<IpAddr>, BTreeSet<ClientId>>,
     n_from: HashMap<IpAddr, usize>,
     closed: bool,
 }
@@ -99,8 +101,8 @@ impl Seats {
         }
     }
 
-    /// Takes a seat for `connection`. If there is no free seat, evicts the connection that has gone
-    /// longest without giving a name, and blocks until that one's seat is free: 100 ms at most.
+    /// Takes a seat for `connection`. If there is no free seat, evicts an unnamed connection, and
+    /// blocks until that one's seat is free: 100 ms at most.
     ///
     /// # Errors
     /// Why there is none.
@@ -116,7 +118,7 @@ impl Seats {
         if n_from.is_some_and(|n_from| *n_from >= self.share()) {
             return Err(Refusal::TooManyFromAddress);
         }
-        if self.is_full(&state) || state.unnamed.len() >= self.share() {
+        if self.is_full(&state) {
             self.evict_one(&mut state);
         }
         if state.closed {
@@ -128,7 +130,7 @@ impl Seats {
         if let Some(origin) = origin {
             *state.n_from.entry(origin).or_default() += 1;
         }
-        state.unnamed.insert(id);
+        state.unnamed.entry(origin).or_default().insert(id);
         let taken = Taken {
             connection: Arc::clone(connection),
             origin,
@@ -172,9 +174,14 @@ impl Seats {
         (self.n_total / SHARE).max(MIN_SHARE).min(self.n_total)
     }
 
-    /// Evicts the oldest connection without a name, if there is one, and waits for its seat.
+    /// Evicts the oldest unnamed connection of the origin that has most of them, if there is one, and
+    /// waits for its seat.
     fn evict_one(&self, state: &mut MutexGuard<'_, State>) {
-        let Some(id) = state.unnamed.pop_first() else {
+        let crowds = state.unnamed.values();
+        let oldest = crowds
+            .max_by_key(|crowd| (crowd.len(), crowd.first().copied().map(Reverse)))
+            .and_then(|crowd| crowd.first().copied());
+        let Some(id) = oldest.filter(|id| state.forget_unnamed(*id)) else {
             return;
         };
         let Some(taken) = state.taken.get_mut(&id) else {
@@ -194,10 +201,27 @@ impl Seats {
     }
 }
 
+impl State {
+    /// Returns false if the connection was not among the unnamed ones.
+    fn forget_unnamed(&mut self, id: ClientId) -> bool {
+        let Some(taken) = self.taken.get(&id) else {
+            return false;
+        };
+        let Entry::Occupied(mut crowd) = self.unnamed.entry(taken.origin) else {
+            return false;
+        };
+        let is_unnamed = crowd.get_mut().remove(&id);
+        if crowd.get().is_empty() {
+            crowd.remove();
+        }
+        is_unnamed
+    }
+}
+
 impl Seat<'_> {
     /// Keeps the seat for a client that has given a name. Returns false if it was evicted before.
     pub fn keep(&self) -> bool {
-        self.seats.state.lock().unnamed.remove(&self.id)
+        self.seats.state.lock().forget_unnamed(self.id)
     }
 
     /// Whether somebody else needs this seat, and gets it.
@@ -210,7 +234,7 @@ impl Seat<'_> {
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
         let mut state = self.seats.state.lock();
-        state.unnamed.remove(&self.id);
+        state.forget_unnamed(self.id);
         let Some(taken) = state.taken.remove(&self.id) else {
             return;
         };
@@ -231,17 +255,21 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// What counts as one address. An IPv6 host usually owns a whole /64, so that counts as one.
-/// Loopback is exempt: a local user can do worse anyway.
+/// What counts as one address. A distant IPv6 host usually owns a whole /64, so that counts as one;
+/// a network that this host is in itself is a /64 of many. Loopback is exempt: a local user can do
+/// worse anyway.
 fn origin(peer: Peer) -> Option<IpAddr> {
     match peer {
         Peer::Local => None,
-        Peer::Ip(address) if address.is_loopback() => None,
-        Peer::Ip(IpAddr::V4(address)) => Some(address.into()),
-        Peer::Ip(IpAddr::V6(address)) => {
+        Peer::Ip { address, .. } if address.is_loopback() => None,
+        Peer::Ip {
+            address: IpAddr::V6(address),
+            is_neighbour: false,
+        } => {
             let [a, b, c, d, ..] = address.segments();
             Some(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
         }
+        Peer::Ip { address, .. } => Some(address),
     }
 }
 
@@ -258,7 +286,10 @@ mod tests {
 
     fn peer(address: &str) -> Peer {
         let address: IpAddr = address.parse().unwrap();
-        Peer::Ip(address.to_canonical())
+        Peer::Ip {
+            address: address.to_canonical(),
+            is_neighbour: false,
+        }
     }
 
     /// Takes a seat, and keeps it if `named`.
@@ -280,9 +311,10 @@ mod tests {
         scope: &'scope Scope<'scope, '_>,
         seats: &'scope Seats,
         id: ClientId,
+        from: Peer,
     ) -> Connection {
         let (ours, theirs) = connection();
-        let seat = seats.take(id, &ours, Peer::Local).unwrap();
+        let seat = seats.take(id, &ours, from).unwrap();
         scope.spawn(move || {
             while (&*ours).read(&mut [0; 8]).is_ok_and(|n_bytes| n_bytes > 0) {}
             drop(seat);
@@ -310,18 +342,35 @@ mod tests {
     }
 
     #[test]
-    fn one_unnamed_too_many_evicts_the_oldest_and_takes_over_its_seat() {
-        let seats = Seats::new(40);
+    fn a_full_room_evicts_the_oldest_unnamed_connection_and_gives_its_seat_away() {
+        let seats = Seats::new(4);
         std::thread::scope(|scope| {
-            let _clients: Vec<_> = (0..10)
-                .map(|id| wait_for_a_name(scope, &seats, id))
+            let _clients: Vec<_> = (0..4)
+                .map(|id| wait_for_a_name(scope, &seats, id, Peer::Local))
                 .collect();
-            let next = sit(&seats, 10, "127.0.0.1", false).unwrap();
-            assert_eq!(ids(&seats), (1..=10).collect::<Vec<_>>());
+            let next = sit(&seats, 4, "127.0.0.1", false).unwrap();
+            assert_eq!(ids(&seats), [1, 2, 3, 4]);
             assert!(!next.is_evicted() && next.keep());
-            let named_made_room = sit(&seats, 11, "127.0.0.1", true).unwrap();
-            assert_eq!(ids(&seats), (1..=11).collect::<Vec<_>>());
-            drop((next, named_made_room));
+            let _another = sit(&seats, 5, "127.0.0.1", true).unwrap();
+            assert_eq!(ids(&seats), [2, 3, 4, 5]);
+            seats.close();
+        });
+    }
+
+    #[test]
+    fn the_origin_with_most_unnamed_connections_loses_one() {
+        let seats = Seats::new(8);
+        std::thread::scope(|scope| {
+            let wait = |id, from| wait_for_a_name(scope, &seats, id, peer(from));
+            let _person = wait(0, "192.0.2.1");
+            let _crowd: Vec<_> = (1..4).map(|id| wait(id, "192.0.2.2")).collect();
+            let _named: Vec<_> = (4..8)
+                .map(|id| sit(&seats, id, "127.0.0.1", true).unwrap())
+                .collect();
+            let _first = sit(&seats, 8, "192.0.2.3", true).unwrap();
+            assert_eq!(ids(&seats), [0, 2, 3, 4, 5, 6, 7, 8]);
+            let _second = sit(&seats, 9, "192.0.2.3", true).unwrap();
+            assert_eq!(ids(&seats), [0, 3, 4, 5, 6, 7, 8, 9]);
             seats.close();
         });
     }
@@ -333,7 +382,7 @@ mod tests {
             .map(|id| sit(&seats, id, "127.0.0.1", true).unwrap())
             .collect();
         std::thread::scope(|scope| {
-            let _silent = wait_for_a_name(scope, &seats, 7);
+            let _silent = wait_for_a_name(scope, &seats, 7, Peer::Local);
             let _newcomer = sit(&seats, 8, "127.0.0.1", true).unwrap();
             let refusal = sit(&seats, 9, "127.0.0.1", true).unwrap_err();
             assert_eq!(refusal, Refusal::Full);
@@ -381,6 +430,17 @@ mod tests {
             assert_eq!(held.len(), 40);
         }
         assert_eq!(origin(Peer::Local), None);
+    }
+
+    #[test]
+    fn a_neighbour_in_an_ipv6_network_counts_alone() {
+        let neighbour = |address: &str| Peer::Ip {
+            address: address.parse().unwrap(),
+            is_neighbour: true,
+        };
+        let (one, other) = (neighbour("2001:db8::1"), neighbour("2001:db8::2"));
+        assert_ne!(origin(one), origin(other));
+        assert_eq!(origin(peer("2001:db8::1")), origin(peer("2001:db8::2")));
     }
 
     #[test]

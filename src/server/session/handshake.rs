@@ -27,10 +27,7 @@ pub fn take_name<'a>(
     input.set_deadline(Some(Instant::now() + shared.config.name_timeout))?;
     tell(connection, &[Notice::Welcome])?;
     for n_tries_left in (0..NAME_TRIES).rev() {
-        let given = match next_line(input) {
-            Err(_) if seat.is_evicted() => return Err(End::Evicted),
-            given => given?,
-        };
+        let given = next_line(input, seat)?;
         if let Some(protocol) = foreign::protocol_of_line(&given.text) {
             return Err(End::Foreign(protocol));
         }
@@ -52,7 +49,7 @@ pub fn take_name<'a>(
 }
 
 /// The next line, unless its first bytes show a protocol that does not end its lines.
-fn next_line(input: &mut Input<'_>) -> Result<Line, End> {
+fn next_line(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<Line, End> {
     loop {
         if let Some(protocol) = foreign::protocol_of_bytes(input.unread()) {
             return Err(End::Foreign(protocol));
@@ -60,7 +57,12 @@ fn next_line(input: &mut Input<'_>) -> Result<Line, End> {
         if let Some(line) = input.buffered_line()? {
             return Ok(line);
         }
-        input.read()?;
+        let read = input.read();
+        // Looked at after every read: a client that never pauses notices nothing else.
+        if seat.is_evicted() {
+            return Err(End::Evicted);
+        }
+        read?;
     }
 }
 
