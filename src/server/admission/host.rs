@@ -20,6 +20,10 @@ const SPARE_DESCRIPTORS: u64 = 32;
 const SPARE_THREADS: u64 = 64;
 const SPARE_MAPPINGS: u64 = 1024;
 
+/// What Linux allows by default, for where it can't be read what it allows.
+const DEFAULT_THREADS: u64 = 32_768;
+const DEFAULT_MAPPINGS: u64 = 65_530;
+
 /// Clients on top of the seats: their seat is free again while their threads still end.
 const SPARE_CLIENTS: u64 = 32;
 
@@ -74,7 +78,7 @@ pub fn capacity() -> Capacity {
     };
     let mappings = Resource {
         limit: Limit::Mappings,
-        allowed: number_in("/proc/sys/vm/max_map_count").unwrap_or(u64::MAX),
+        allowed: number_in("/proc/sys/vm/max_map_count").unwrap_or(DEFAULT_MAPPINGS),
         used: mapped as u64,
         spare: SPARE_MAPPINGS,
         per_client: MAPPINGS_PER_CLIENT,
@@ -116,14 +120,14 @@ fn max_threads() -> u64 {
     let of_user = process::getrlimit(process::Resource::Nproc)
         .current
         .filter(|_| !process::geteuid().is_root());
-    let of_system = ["/proc/sys/kernel/threads-max", "/proc/sys/kernel/pid_max"].map(number_in);
+    let of_system = ["/proc/sys/kernel/threads-max", "/proc/sys/kernel/pid_max"];
     of_system
         .into_iter()
-        .flatten()
+        .map(|path| number_in(path).unwrap_or(DEFAULT_THREADS))
         .chain(of_user)
         .chain(of_control_group())
         .min()
-        .unwrap_or(u64::MAX)
+        .unwrap_or(DEFAULT_THREADS)
 }
 
 /// Returns the limit on threads of the control group that this process is in.
@@ -133,7 +137,7 @@ fn of_control_group() -> Option<u64> {
     number_in(&format!("/sys/fs/cgroup{path}/pids.max"))
 }
 
-/// Reads a file that holds one number. `max`, and no file at all, is no limit.
+/// Reads a file that holds one number; none if it holds `max` or is not there.
 fn number_in(path: &str) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
