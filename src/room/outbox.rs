@@ -157,9 +157,9 @@ impl Outbox {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        // The fields are dropped after this, and disconnecting the channel makes it visible.
+        // The fields are dropped after this, so it is there when the channel is disconnected.
         let at_end = &self.counts.n_missed_at_end;
-        at_end.store(self.n_missed, Ordering::Relaxed);
+        at_end.store(self.n_missed, Ordering::Release);
     }
 }
 
@@ -188,7 +188,7 @@ impl Frames {
                 Err(TryRecvError::Disconnected) => break,
             }
         }
-        Ok(self.counts.n_missed_at_end.load(Ordering::Relaxed))
+        Ok(self.counts.n_missed_at_end.load(Ordering::Acquire))
     }
 }
 
