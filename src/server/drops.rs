@@ -7,20 +7,29 @@ use std::collections::{HashMap, VecDeque};
 /// Maximum number of clients whose drops are logged at a time.
 const CLIENTS_AT_A_TIME: usize = 20;
 
+/// Maximum number of clients whose drops wait to be logged one by one.
+const MAX_CLIENTS: usize = 1024;
+
 /// Drops not yet logged, oldest client first.
 #[derive(Debug, Default)]
 pub struct Drops {
     n_dropped: HashMap<ClientId, u64>,
     order: VecDeque<ClientId>,
+    /// Messages dropped for clients beyond these.
+    n_others: u64,
 }
 
 impl Drops {
     /// Counts `n_messages` that were dropped for client `id`.
     pub fn add(&mut self, id: ClientId, n_messages: u64) {
-        *self.n_dropped.entry(id).or_insert_with(|| {
-            self.order.push_back(id);
-            0
-        }) += n_messages;
+        match self.n_dropped.get_mut(&id) {
+            Some(n_dropped) => *n_dropped += n_messages,
+            None if self.order.len() == MAX_CLIENTS => self.n_others += n_messages,
+            None => {
+                self.order.push_back(id);
+                self.n_dropped.insert(id, n_messages);
+            }
+        }
     }
 
     /// Whether there is nothing to log.
@@ -36,6 +45,10 @@ impl Drops {
                 _ => format!("{n_dropped} messages"),
             };
             log::error!("Connection #{id}: queue is full! (dropping {what})");
+        }
+        let n_others = std::mem::take(&mut self.n_others);
+        if n_others > 0 {
+            log::error!("More connections: queue is full! (dropping {n_others} messages)");
         }
     }
 
@@ -63,6 +76,19 @@ impl Drops {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clients_that_come_and_go_do_not_pile_up() {
+        let mut drops = Drops::default();
+        for id in 0..10_000 {
+            drops.add(id, 3);
+        }
+        drops.add(0, 3);
+        assert_eq!(drops.order.len(), MAX_CLIENTS);
+        assert_eq!(drops.n_dropped.len(), MAX_CLIENTS);
+        let n_named: u64 = drops.n_dropped.values().sum();
+        assert_eq!(n_named + drops.n_others, 30_003);
+    }
 
     #[test]
     fn clients_are_taken_in_turn_and_each_drop_once() {
