@@ -34,6 +34,8 @@ pub fn run(
     shared: &Shared,
 ) -> End {
     let mut pacer = Pacer::new(shared.config.line_interval);
+    // The name has taken the first slot. Otherwise reconnecting would be a way around the pace.
+    pacer.wait(Instant::now());
     let mut utterance = Utterance::default();
     let mut unreachable_since: Option<Instant> = None;
     loop {
