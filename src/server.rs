@@ -4,6 +4,7 @@
 pub mod options;
 pub mod shared;
 mod threads;
+pub mod connection_log;
 mod drops;
 pub mod broadcaster;
 pub mod handle;
@@ -83,9 +84,10 @@ impl Server {
             let (events, inbox) = bounded(broadcaster::INBOX);
             let (room_end, room_ended) = bounded(0);
             let room = RoomHandle::new(events);
+            let stop_flag = &self.shared.stop;
             let broadcaster = move || {
                 let _room_end: Sender<()> = room_end;
-                broadcaster::run(&inbox);
+                broadcaster::run(&inbox, stop_flag);
             };
             let outcome = threads::spawn(scope, "broadcaster".to_owned(), broadcaster)
                 .and_then(|_| self.start_acceptors(scope, &room))

@@ -3,6 +3,7 @@
 
 use rustix::io::ioctl_fionread;
 use socket2::{SockAddr, Socket, TcpKeepalive};
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, Shutdown};
 use std::thread;
@@ -159,6 +160,15 @@ impl Write for &Connection {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip { address, .. } => address.fmt(out),
+            Self::Local => out.write_str("this host"),
+        }
     }
 }
 

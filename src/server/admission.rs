@@ -100,15 +100,13 @@ impl<'scope> Acceptor<'scope> {
             Ok(seat) => seat,
             Err(refusal) => return Err(refuse(connection, refusal, refusal.to_string())),
         };
-        match peer {
-            Peer::Ip { address, .. } => log::info!("Connection #{id} from {address}"),
-            Peer::Local => log::info!("Connection #{id} from this host"),
-        }
+        let shared = self.shared;
+        let log = &shared.log;
+        log.info(format_args!("Connection #{id} from {peer}"));
         if let Err(error) = connection.set_up() {
-            log::info!("Connection #{id}: lost ({error})");
+            log.info(format_args!("Connection #{id}: lost ({error})"));
             return Ok(());
         }
-        let shared = self.shared;
         let admitted = Admitted {
             connection: Arc::clone(&connection),
             room: self.room.clone(),
@@ -121,7 +119,7 @@ impl<'scope> Acceptor<'scope> {
                 seat,
             } = &admitted;
             let end = session::run(id, connection, seat, room, shared);
-            log::info!("Connection #{id}: {end}");
+            log.info(format_args!("Connection #{id}: {end}"));
         };
         threads::spawn(scope, format!("reader-{id}"), session)
             .map(drop)

@@ -5,6 +5,8 @@
 //! that somebody holds over a wait, not for the log.
 
 use super::drops::Drops;
+use super::shared::Stop;
+use super::threads;
 use crate::room::Room;
 use crate::room::event::Event;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -29,8 +31,12 @@ const TELL_MISSED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often drops are logged.
 const LOG_DROPS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a stop lets the room say what waits in the inbox. A busy room can't say all of it before
+/// those who don't read are cut.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Runs the room until every sender of events is gone.
-pub fn run(inbox: &Receiver<Event>) {
+pub fn run(inbox: &Receiver<Event>, stop: &Stop) {
     let mut room = Room::default();
     let mut drops = Drops::default();
     let mut due = Due::at(Instant::now());
@@ -41,23 +47,48 @@ pub fn run(inbox: &Receiver<Event>) {
         };
         match event {
             Ok(event) => {
-                room.apply(event);
-                if room.has_frame() {
+                apply(&mut room, event);
+                if room.has_frame() && !stop.has_begun() {
                     // Events wait in the inbox meanwhile, instead of waking this thread one by one.
                     thread::sleep(due.frame.saturating_duration_since(Instant::now()));
                 }
-                while !room.frame_is_full()
-                    && let Ok(event) = inbox.try_recv()
-                {
-                    room.apply(event);
-                }
+                take_in(&mut room, inbox);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
+        if stop.has_begun() {
+            say_last_words(&mut room, inbox, &mut drops);
+        }
         due.work(&mut room, &mut drops, Instant::now);
     }
     drops.log_all();
+}
+
+/// Takes in what waits, until the current frame is full.
+fn take_in(room: &mut Room, inbox: &Receiver<Event>) {
+    while !room.frame_is_full()
+        && let Ok(event) = inbox.try_recv()
+    {
+        apply(room, event);
+    }
+}
+
+fn apply(room: &mut Room, event: Event) {
+    if let Event::Said { line, .. } = &event {
+        threads::panic_if_told(line.as_bytes());
+    }
+    room.apply(event);
+}
+
+/// Closes the room, without waiting for its pace or for a full inbox to bring the order to close.
+fn say_last_words(room: &mut Room, inbox: &Receiver<Event>, drops: &mut Drops) {
+    let deadline = Instant::now() + LAST_WORDS;
+    while room.frame_is_full() && Instant::now() < deadline {
+        room.flush(|id, n_messages| drops.add(id, n_messages));
+        take_in(room, inbox);
+    }
+    room.apply(Event::Close);
 }
 
 /// When each thing that is not done at once may be done next.

@@ -35,7 +35,9 @@ pub fn run(
     let mut input = Input::new(connection, &shared.stop);
     let end = match take_name(connection, &mut input, seat, shared) {
         Ok(name) => {
-            log::info!("Connection #{id}: name set to \"{}\"", name.shown());
+            let shown = name.shown();
+            let log = &shared.log;
+            log.info(format_args!("Connection #{id}: name set to \"{shown}\""));
             chat(id, connection, &mut input, &name, room, shared)
         }
         Err(end) => {

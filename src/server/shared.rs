@@ -1,6 +1,7 @@
-//! What all sessions of a server share: its configuration, the names in use, and whether it is
-//! stopping.
+//! What all sessions of a server share: its configuration, the names in use, their log, and whether
+//! it is stopping.
 
+use super::connection_log::ConnectionLog;
 use super::session::roster::Roster;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Shared {
     pub config: Config,
     /// The names in use.
     pub roster: Roster,
+    /// What is logged about connections.
+    pub log: ConnectionLog,
     /// Whether the server is stopping.
     pub stop: Stop,
 }
