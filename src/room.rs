@@ -4,11 +4,14 @@
 //! It knows outboxes, but no socket, no clock and no log, so that every rule of it can be tested
 //! with channels alone.
 
+pub mod frame;
 pub mod outbox;
 pub mod event;
 
 use event::{ClientId, Event};
+use frame::FrameMemory;
 use outbox::Outbox;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::Arc;
@@ -19,7 +22,7 @@ pub const FULL_FRAME: usize = 128 * 1024;
 
 /// The bytes that everyone will get next, and how many messages they are.
 #[derive(Debug, Default)]
-struct Frame {
+struct CurrentFrame {
     bytes: Vec<u8>,
     n_messages: u64,
 }
@@ -42,13 +45,23 @@ struct Member {
 #[derive(Debug, Default)]
 pub struct Room {
     members: BTreeMap<ClientId, Member>,
-    frame: Frame,
+    frame: CurrentFrame,
+    memory: FrameMemory,
     /// Members that have missed messages and have not been told.
     n_lagging: usize,
     closed: bool,
 }
 
 impl Room {
+    /// An empty room, which takes back what waits for slow clients when it pins more than
+    /// `frame_memory` bytes.
+    pub fn new(frame_memory: usize) -> Self {
+        Self {
+            memory: FrameMemory::new(frame_memory),
+            ..Self::default()
+        }
+    }
+
     /// Applies `event`. What is said waits in the current frame until [`flush`](Self::flush).
     pub fn apply(&mut self, event: Event) {
         if self.closed {
@@ -87,7 +100,7 @@ impl Room {
     /// Sends the current frame to everyone who was here for it, and starts the next one. `dropped`
     /// is told for whom messages were dropped, and how many.
     pub fn flush(&mut self, mut dropped: impl FnMut(ClientId, u64)) {
-        let frame: Arc<[u8]> = self.frame.bytes.as_slice().into();
+        let frame = self.memory.frame(&self.frame.bytes);
         for (id, member) in &mut self.members {
             let from = take(&mut member.n_bytes_before);
             let n_messages = self.frame.n_messages - take(&mut member.n_messages_before);
@@ -100,8 +113,12 @@ impl Room {
                 dropped(*id, n_dropped);
             }
         }
+        drop(frame);
         self.frame.bytes.clear();
         self.frame.n_messages = 0;
+        if self.memory.is_exceeded() {
+            self.free_memory(dropped);
+        }
         self.members.retain(|_, member| !member.leaving);
         self.count_lagging();
     }
@@ -114,7 +131,7 @@ impl Room {
             return 0;
         };
         if quiet {
-            let n_dropped = member.outbox.send(&[].into(), 0, 0, Some(answer));
+            let n_dropped = member.outbox.send(&Arc::default(), 0, 0, Some(answer));
             self.count_lagging();
             return n_dropped;
         }
@@ -156,6 +173,26 @@ impl Room {
     /// Whether some member has missed messages and has not been told.
     pub fn has_lagging(&self) -> bool {
         self.n_lagging > 0
+    }
+
+    /// Takes back what waits for those who are furthest behind, until the frames fit the memory
+    /// again. What is being written to a stuck client can't be taken back.
+    fn free_memory(&mut self, mut dropped: impl FnMut(ClientId, u64)) {
+        let members = self.members.iter_mut();
+        let mut members: Vec<_> = members
+            .map(|(id, member)| (member.outbox.n_bytes_waiting(), id, member))
+            .filter(|(n_bytes, ..)| *n_bytes > 0)
+            .collect();
+        members.sort_unstable_by_key(|(n_bytes, ..)| Reverse(*n_bytes));
+        for (_, id, member) in members {
+            if !self.memory.is_exceeded() {
+                break;
+            }
+            let n_dropped = member.outbox.take_back();
+            if n_dropped > 0 {
+                dropped(*id, n_dropped);
+            }
+        }
     }
 
     fn close(&mut self) {
@@ -361,6 +398,26 @@ mod tests {
         flush(&mut room);
         assert_eq!(heard(&ada).0, "hello\n* 1\n* 2\n");
         assert_eq!(heard(&bob).0, "hello\n");
+    }
+
+    #[test]
+    fn when_memory_is_short_those_furthest_behind_lose_what_waits() {
+        let mut room = Room::new(100);
+        let far_behind = join(&mut room, 0, 99);
+        say(&mut room, 0, &"x".repeat(49));
+        flush(&mut room);
+        let behind = join(&mut room, 1, 99);
+        let quick = join(&mut room, 2, 99);
+        say(&mut room, 0, &"y".repeat(49));
+        assert_eq!(flush(&mut room), [], "both frames fit");
+        heard(&quick);
+        say(&mut room, 0, "z");
+        say(&mut room, 0, "z");
+        assert_eq!(flush(&mut room), [(0, 4)]);
+        assert_eq!(heard(&behind).0, format!("{}\nz\nz\n", "y".repeat(49)));
+        assert_eq!(heard(&quick).0, "z\nz\n");
+        room.tell_missed();
+        assert_eq!(heard(&far_behind).0, "[missed 4]");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod session;
 pub mod admission;
 
 use crate::net::listener::{self, Listener};
+use crate::room::Room;
 use admission::seats::Seats;
 use admission::{Acceptor, host};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
@@ -46,7 +47,12 @@ pub fn run(options: &Options, stop: &Receiver<()>) -> Result<(), String> {
         capacity.limited_by,
         capacity.n_clients
     );
-    Server::new(listeners, options.config.clone(), n_seats)
+    let frame_memory = host::frame_memory();
+    log::info!(
+        "{} MiB of memory for messages that slow clients have not read",
+        frame_memory >> 20
+    );
+    Server::new(listeners, options.config.clone(), n_seats, frame_memory)
         .run(stop)
         .map_err(|error| format!("The server has failed: {error}."))
 }
@@ -58,11 +64,18 @@ pub struct Server {
     shared: Shared,
     seats: Seats,
     n_connections: AtomicU64,
+    frame_memory: usize,
 }
 
 impl Server {
-    /// A server for at most `n_seats` clients at a time.
-    pub fn new(listeners: Vec<Listener>, config: Config, n_seats: usize) -> Self {
+    /// A server for at most `n_seats` clients at a time, with `frame_memory` bytes for what slow ones
+    /// have not read.
+    pub fn new(
+        listeners: Vec<Listener>,
+        config: Config,
+        n_seats: usize,
+        frame_memory: usize,
+    ) -> Self {
         Self {
             listeners,
             shared: Shared {
@@ -71,6 +84,7 @@ impl Server {
             },
             seats: Seats::new(n_seats),
             n_connections: AtomicU64::new(0),
+            frame_memory,
         }
     }
 
@@ -84,10 +98,10 @@ impl Server {
             let (events, inbox) = bounded(broadcaster::INBOX);
             let (room_end, room_ended) = bounded(0);
             let room = RoomHandle::new(events);
-            let stop_flag = &self.shared.stop;
+            let (stop_flag, frame_memory) = (&self.shared.stop, self.frame_memory);
             let broadcaster = move || {
                 let _room_end: Sender<()> = room_end;
-                broadcaster::run(&inbox, stop_flag);
+                broadcaster::run(Room::new(frame_memory), &inbox, stop_flag);
             };
             let outcome = threads::spawn(scope, "broadcaster".to_owned(), broadcaster)
                 .and_then(|_| self.start_acceptors(scope, &room))
@@ -150,7 +164,7 @@ mod tests {
     fn a_server_runs_until_it_is_told_to_stop_and_says_goodbye() {
         let listeners = listener::listen(&["127.0.0.1:0".to_owned()]).unwrap();
         let address = listeners[0].address();
-        let server = Server::new(listeners, Config::default(), 2);
+        let server = Server::new(listeners, Config::default(), 2, usize::MAX);
         let (stop, stopped) = bounded(1);
         thread::scope(|scope| {
             let running = scope.spawn(|| server.run(&stopped));

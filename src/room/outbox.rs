@@ -7,7 +7,8 @@
 //! channel: `recv` spins before it parks, and a thousand writers spinning for one broadcaster cost
 //! more than the writes.
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use super::frame::Frame;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,12 +19,14 @@ use std::thread::{self, Thread};
 pub const MAX_BYTES: usize = 512 * 1024;
 
 /// What one client is to be sent next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Delivery {
     /// How many messages this client missed just before.
     pub n_missed: u64,
-    /// The bytes of a frame, shared by everyone who gets it.
-    frame: Arc<[u8]>,
+    /// How many messages it brings.
+    n_messages: u64,
+    /// Shared by everyone who gets it.
+    frame: Arc<Frame>,
     /// Where in the frame this client's part begins, in bytes.
     from: usize,
     /// What this client alone gets behind the frame.
@@ -47,6 +50,8 @@ pub struct Outbox {
     // The order matters: the channel is disconnected before the writer wakes and looks.
     deliveries: Sender<Delivery>,
     writer: UnparkOnDrop,
+    /// What waits, for taking it back.
+    waiting: Receiver<Delivery>,
     counts: Arc<Counts>,
     /// Messages that did not fit, of which the client has not been told.
     n_missed: u64,
@@ -81,6 +86,7 @@ impl Outbox {
     ) -> io::Result<Self> {
         let (sender, receiver) = bounded(n_frames);
         let counts = Arc::new(Counts::default());
+        let waiting = receiver.clone();
         let writer = start(Frames {
             deliveries: receiver,
             counts: Arc::clone(&counts),
@@ -88,6 +94,7 @@ impl Outbox {
         Ok(Self {
             deliveries: sender,
             writer: UnparkOnDrop(writer),
+            waiting,
             counts,
             n_missed: 0,
         })
@@ -97,7 +104,7 @@ impl Outbox {
     /// `answer`, which counts as one more. Returns how many of them were dropped.
     pub fn send(
         &mut self,
-        frame: &Arc<[u8]>,
+        frame: &Arc<Frame>,
         from: usize,
         n_messages: u64,
         answer: Option<Arc<[u8]>>,
@@ -105,6 +112,7 @@ impl Outbox {
         let n_messages = n_messages + u64::from(answer.is_some());
         let delivery = Delivery {
             n_missed: self.n_missed,
+            n_messages,
             frame: Arc::clone(frame),
             from,
             answer,
@@ -122,8 +130,26 @@ impl Outbox {
     /// with the next frame that fits: a separate notice would use up that slot.
     pub fn tell_missed(&mut self) {
         if self.is_lagging() && self.deliveries.is_empty() {
-            self.send(&[].into(), 0, 0, None);
+            self.send(&Arc::default(), 0, 0, None);
         }
+    }
+
+    /// Takes back everything that waits, and returns how many messages were dropped by that.
+    pub fn take_back(&mut self) -> u64 {
+        let mut n_dropped = 0;
+        for delivery in self.waiting.try_iter() {
+            let n_bytes = delivery.n_bytes();
+            self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+            // It has been told of neither.
+            self.n_missed += delivery.n_missed + delivery.n_messages;
+            n_dropped += delivery.n_messages;
+        }
+        n_dropped
+    }
+
+    /// Returns how many bytes the client has not been sent yet.
+    pub fn n_bytes_waiting(&self) -> usize {
+        self.counts.n_bytes.load(Ordering::Relaxed)
     }
 
     /// Whether the client has missed messages and has not been told of all.
@@ -134,6 +160,11 @@ impl Outbox {
     /// Queues `delivery` and wakes the writer, or returns false at once. A writer that has ended
     /// misses nothing, so for it everything fits.
     fn fits(&self, delivery: Delivery) -> bool {
+        let writer_has_ended = Arc::strong_count(&self.counts) == 1;
+        if writer_has_ended {
+            self.waiting.try_iter().for_each(drop);
+            return true;
+        }
         let n_bytes = delivery.n_bytes();
         // Only the room adds, so nothing can make this sum too small before the send.
         let waiting = &self.counts.n_bytes;
@@ -142,16 +173,13 @@ impl Outbox {
         }
         // Added before the send: the writer may subtract as soon as it is sent.
         waiting.fetch_add(n_bytes, Ordering::Relaxed);
-        match self.deliveries.try_send(delivery) {
-            Ok(()) => {
-                self.writer.0.unpark();
-                true
-            }
-            Err(refused) => {
-                waiting.fetch_sub(n_bytes, Ordering::Relaxed);
-                matches!(refused, TrySendError::Disconnected(_))
-            }
+        let fits = self.deliveries.try_send(delivery).is_ok();
+        if fits {
+            self.writer.0.unpark();
+        } else {
+            waiting.fetch_sub(n_bytes, Ordering::Relaxed);
         }
+        fits
     }
 }
 
@@ -245,9 +273,10 @@ pub mod testing {
 mod tests {
     use super::testing::{heard, outbox};
     use super::*;
+    use crate::room::frame::FrameMemory;
 
-    fn frame(n_bytes: usize) -> Arc<[u8]> {
-        vec![b'x'; n_bytes].into()
+    fn frame(n_bytes: usize) -> Arc<Frame> {
+        FrameMemory::default().frame(&vec![b'x'; n_bytes])
     }
 
     #[test]
@@ -308,6 +337,21 @@ mod tests {
         assert!(!heard(&frames).0.contains("missed"));
         outbox.tell_missed();
         assert_eq!(heard(&frames).0, "[missed 1]");
+    }
+
+    #[test]
+    fn what_is_taken_back_is_missed_too() {
+        let (mut outbox, frames) = outbox(2);
+        for _ in 0..3 {
+            outbox.send(&frame(1), 0, 1, None);
+        }
+        assert_eq!(heard(&frames).0, "xx");
+        outbox.send(&frame(1), 0, 2, None);
+        outbox.send(&frame(1), 0, 4, None);
+        assert_eq!(outbox.take_back(), 6);
+        assert_eq!((outbox.n_bytes_waiting(), outbox.take_back()), (0, 0));
+        outbox.send(&frame(1), 0, 1, None);
+        assert_eq!(heard(&frames).0, "[missed 7]x");
     }
 
     #[test]

@@ -35,9 +35,8 @@ const LOG_DROPS_INTERVAL: Duration = Duration::from_secs(1);
 /// those who don't read are cut.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Runs the room until every sender of events is gone.
-pub fn run(inbox: &Receiver<Event>, stop: &Stop) {
-    let mut room = Room::default();
+/// Runs `room` until every sender of events is gone.
+pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
     let mut drops = Drops::default();
     let mut due = Due::at(Instant::now());
     loop {

@@ -14,15 +14,26 @@ const THREADS_PER_CLIENT: u64 = 2;
 /// For each thread: its stack and its signal stack, each with a guard page.
 const MAPPINGS_PER_CLIENT: u64 = 8;
 
+/// What a client may make this process keep in memory, in bytes: what is touched of its stacks, its
+/// buffers, and a frame that is being written to it.
+const MEMORY_PER_CLIENT: u64 = 160 * 1024;
+
+/// The part of this host's memory that is for frames which slow clients have not read: a 200th.
+const FRAME_MEMORY_PART: u64 = 200;
+/// But at least this much, in bytes.
+const MIN_FRAME_MEMORY: u64 = 16 * 1024 * 1024;
+
 /// Kept back for the log, the listeners, refused connections and the libraries. The heap adds
 /// mappings as it grows.
 const SPARE_DESCRIPTORS: u64 = 32;
 const SPARE_THREADS: u64 = 64;
 const SPARE_MAPPINGS: u64 = 1024;
 
-/// What Linux allows by default, for where it can't be read what it allows.
+/// What Linux allows by default, for hosts where it can't be read what they allow.
 const DEFAULT_THREADS: u64 = 32_768;
 const DEFAULT_MAPPINGS: u64 = 65_530;
+/// What a host has at least that runs this, in bytes.
+const DEFAULT_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Clients on top of the seats: their seat is free again while their threads still end.
 const SPARE_CLIENTS: u64 = 32;
@@ -45,6 +56,8 @@ pub enum Limit {
     Threads,
     /// Memory mappings of this process.
     Mappings,
+    /// Memory of this host or control group.
+    Memory,
 }
 
 /// Something that the host has a limited amount of.
@@ -83,7 +96,14 @@ pub fn capacity() -> Capacity {
         spare: SPARE_MAPPINGS,
         per_client: MAPPINGS_PER_CLIENT,
     };
-    [threads, mappings]
+    let memory = Resource {
+        limit: Limit::Memory,
+        allowed: max_memory(),
+        used: 0,
+        spare: frame_memory() as u64,
+        per_client: MEMORY_PER_CLIENT,
+    };
+    [threads, mappings, memory]
         .iter()
         .fold(descriptors.capacity(), |least, resource| {
             let capacity = resource.capacity();
@@ -125,16 +145,31 @@ fn max_threads() -> u64 {
         .into_iter()
         .map(|path| number_in(path).unwrap_or(DEFAULT_THREADS))
         .chain(of_user)
-        .chain(of_control_group())
+        .chain(of_control_group("pids.max"))
         .min()
         .unwrap_or(DEFAULT_THREADS)
 }
 
-/// Returns the limit on threads of the control group that this process is in.
-fn of_control_group() -> Option<u64> {
+/// Returns how many bytes of memory all frames together may take that slow clients have not read.
+pub fn frame_memory() -> usize {
+    let part = (max_memory() / FRAME_MEMORY_PART).max(MIN_FRAME_MEMORY);
+    usize::try_from(part).unwrap_or(usize::MAX)
+}
+
+/// Returns how much memory this process may use, in bytes.
+fn max_memory() -> u64 {
+    let host = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = host.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kibibytes = total.and_then(|total| total.trim().split(' ').next()?.parse::<u64>().ok());
+    let of_host = kibibytes.map_or(DEFAULT_MEMORY, |kibibytes| kibibytes * 1024);
+    of_control_group("memory.max").map_or(of_host, |of_group| of_group.min(of_host))
+}
+
+/// Returns a limit of the control group that this process is in.
+fn of_control_group(limit: &str) -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    number_in(&format!("/sys/fs/cgroup{path}/pids.max"))
+    number_in(&format!("/sys/fs/cgroup{path}/{limit}"))
 }
 
 /// Reads a file that holds one number; none if it holds `max` or is not there.
@@ -148,6 +183,7 @@ impl fmt::Display for Limit {
             Self::Descriptors => "open files",
             Self::Threads => "threads",
             Self::Mappings => "memory mappings",
+            Self::Memory => "memory",
         })
     }
 }

@@ -12,6 +12,9 @@ use std::io::{self, Write};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
+/// The send buffer shrinks when a frame has less than this part of its size.
+const SHRINK_BELOW: usize = 8;
+
 /// How long a client that says nothing more may take to read what waits for it.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -83,9 +86,9 @@ fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Resul
     let n_missed_at_end = frames.drain(|delivery| {
         tell_missed(connection, delivery.n_missed)?;
         let bytes = delivery.bytes();
-        // A write that has to wait for its second half costs as much as two.
-        if bytes.len() > send_buffer {
-            send_buffer = bytes.len().next_power_of_two();
+        let wanted = send_buffer_for(bytes.len(), send_buffer);
+        if wanted != send_buffer {
+            send_buffer = wanted;
             connection.set_send_buffer(send_buffer)?;
         }
         threads::panic_if_told(bytes);
@@ -102,6 +105,17 @@ fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Resul
     Ok(())
 }
 
+/// Returns how large the send buffer should be for a frame of `n_bytes`, when it is `current` now. A
+/// write that has to wait for its second half costs as much as two, so it grows with the frames; and
+/// it shrinks when they are much smaller again.
+fn send_buffer_for(n_bytes: usize, current: usize) -> usize {
+    if n_bytes > current || n_bytes < current / SHRINK_BELOW {
+        n_bytes.next_power_of_two().max(SEND_BUFFER)
+    } else {
+        current
+    }
+}
+
 fn tell_missed(mut connection: &Connection, n_missed: u64) -> io::Result<()> {
     match n_missed {
         0 => Ok(()),
@@ -112,8 +126,18 @@ fn tell_missed(mut connection: &Connection, n_missed: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::frame::FrameMemory;
     use crate::server::shared::Config;
     use std::io::Read;
+
+    #[test]
+    fn the_send_buffer_follows_the_frames() {
+        assert_eq!(send_buffer_for(100, SEND_BUFFER), SEND_BUFFER);
+        let grown = send_buffer_for(100_000, SEND_BUFFER);
+        assert_eq!(grown, 128 * 1024);
+        assert_eq!(send_buffer_for(grown / 8, grown), grown);
+        assert_eq!(send_buffer_for(grown / 8 - 1, grown), SEND_BUFFER);
+    }
 
     #[test]
     fn what_the_room_sends_is_written_in_order_with_the_loss_where_it_was() {
@@ -128,7 +152,9 @@ mod tests {
         let mut n_dropped = 0;
         thread::scope(|scope| {
             let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared).unwrap();
-            let big = vec![b'x'; 400_000].into();
+            let memory = FrameMemory::default();
+            let big = memory.frame(&vec![b'x'; 400_000]);
+            let small = memory.frame(b"frame\n");
             // The first is being written, the second waits, and then one does not fit.
             while n_dropped == 0 {
                 n_dropped += outbox.send(&big, 0, 1, None);
@@ -140,7 +166,7 @@ mod tests {
             while outbox.is_lagging() {
                 outbox.tell_missed();
             }
-            while outbox.send(&(*b"frame\n").into(), 0, 1, Some((*b"answer\n").into())) > 0 {
+            while outbox.send(&small, 0, 1, Some((*b"answer\n").into())) > 0 {
                 n_dropped += 2;
             }
             shared.stop.begin();
@@ -165,7 +191,7 @@ mod tests {
         drop(theirs);
         thread::scope(|scope| {
             let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared).unwrap();
-            outbox.send(&(*b"frame\n").into(), 0, 1, None);
+            outbox.send(&FrameMemory::default().frame(b"frame\n"), 0, 1, None);
             while !writer.has_ended() {
                 thread::yield_now();
             }
