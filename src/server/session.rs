@@ -6,7 +6,7 @@ pub mod end;
 pub mod roster;
 mod input;
 mod handshake;
-mod pacer;
+pub mod pacer;
 mod writer;
 mod reader;
 

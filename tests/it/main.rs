@@ -21,6 +21,7 @@ mod process;
 mod protocol;
 mod real_clients;
 mod scripts;
+mod siege;
 mod slow_clients;
 mod soak;
 mod support;

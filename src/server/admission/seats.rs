@@ -8,6 +8,7 @@
 use crate::net::connection::{Connection, Peer};
 use crate::protocol::Notice;
 use crate::room::event::ClientId;
+use crate::server::session::pacer::Pacer;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -22,6 +23,13 @@ const SHARE: usize = 4;
 
 /// Minimum share, so that in a small room people who arrive together don't evict each other.
 const MIN_SHARE: usize = 4;
+
+/// Minimum time between two clients from one address that join: reconnecting must not be a way
+/// around the pace.
+const JOIN_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Addresses without a seat that are remembered at any rate.
+const MAX_IDLE_ORIGINS: usize = 1024;
 
 /// How long a newcomer waits for the seat of one that was evicted. It is free as soon as that one's
 /// session has ended, which takes less than a millisecond unless the host is busy.
@@ -41,8 +49,15 @@ struct State {
     taken: HashMap<ClientId, Taken>,
     /// For each origin its connections without a name that have not been evicted, oldest first.
     unnamed: HashMap<Option<IpAddr>, BTreeSet<ClientId>>,
-    n_from: HashMap<IpAddr, usize>,
+    origins: HashMap<IpAddr, Origin>,
     closed: bool,
+}
+
+/// What all connections from one address have in common.
+#[derive(Debug)]
+struct Origin {
+    n_seats: usize,
+    joins: Pacer,
 }
 
 #[derive(Debug)]
@@ -114,8 +129,10 @@ impl Seats {
     ) -> Result<Seat<'_>, Refusal> {
         let origin = origin(peer);
         let mut state = self.state.lock();
-        let n_from = origin.and_then(|origin| state.n_from.get(&origin));
-        if n_from.is_some_and(|n_from| *n_from >= self.share()) {
+        let n_seats = origin
+            .and_then(|origin| state.origins.get(&origin))
+            .map_or(0, |origin| origin.n_seats);
+        if n_seats >= self.share() {
             return Err(Refusal::TooManyFromAddress);
         }
         if self.is_full(&state) {
@@ -128,7 +145,12 @@ impl Seats {
             return Err(Refusal::Full);
         }
         if let Some(origin) = origin {
-            *state.n_from.entry(origin).or_default() += 1;
+            state.forget_origins();
+            let new = || Origin {
+                n_seats: 0,
+                joins: Pacer::new(JOIN_INTERVAL),
+            };
+            state.origins.entry(origin).or_insert_with(new).n_seats += 1;
         }
         state.unnamed.entry(origin).or_default().insert(id);
         let taken = Taken {
@@ -202,6 +224,15 @@ impl Seats {
 }
 
 impl State {
+    /// Forgets addresses that hold no seat and have not joined lately, when there are many.
+    fn forget_origins(&mut self) {
+        if self.origins.len() >= 2 * self.taken.len() + MAX_IDLE_ORIGINS {
+            let now = Instant::now();
+            self.origins
+                .retain(|_, origin| origin.n_seats > 0 || !origin.joins.is_idle(now));
+        }
+    }
+
     /// Returns false if the connection was not among the unnamed ones.
     fn forget_unnamed(&mut self, id: ClientId) -> bool {
         let Some(taken) = self.taken.get(&id) else {
@@ -224,6 +255,16 @@ impl Seat<'_> {
         self.seats.state.lock().forget_unnamed(self.id)
     }
 
+    /// Takes the next time at which a client from this address may join, and returns how long it is
+    /// until then: 10 a second may.
+    pub fn next_join(&self, now: Instant) -> Duration {
+        let mut state = self.seats.state.lock();
+        let origin = state.taken.get(&self.id).and_then(|taken| taken.origin);
+        origin
+            .and_then(|origin| state.origins.get_mut(&origin))
+            .map_or(Duration::ZERO, |origin| origin.joins.wait(now))
+    }
+
     /// Whether somebody else needs this seat, and gets it.
     pub fn is_evicted(&self) -> bool {
         let state = self.seats.state.lock();
@@ -239,12 +280,9 @@ impl Drop for Seat<'_> {
             return;
         };
         if let Some(origin) = taken.origin
-            && let Some(n_from) = state.n_from.get_mut(&origin)
+            && let Some(origin) = state.origins.get_mut(&origin)
         {
-            *n_from -= 1;
-            if *n_from == 0 {
-                state.n_from.remove(&origin);
-            }
+            origin.n_seats -= 1;
         }
         if taken.evicted || state.taken.is_empty() {
             self.seats.freed.notify_all();
@@ -416,8 +454,31 @@ mod tests {
             assert!(sit(&seats, 11, other, true).is_ok());
             drop(held);
             assert!(sit(&seats, 12, second, true).is_ok());
-            assert!(seats.state.lock().n_from.is_empty());
         }
+    }
+
+    #[test]
+    fn one_address_may_join_ten_times_a_second_however_often_it_reconnects() {
+        let seats = Seats::new(40);
+        let now = Instant::now();
+        for number in 0..5 {
+            let seat = sit(&seats, number, "192.0.2.1", false).unwrap();
+            assert_eq!(seat.next_join(now), JOIN_INTERVAL * number as u32);
+        }
+        for (id, from) in [(5, "192.0.2.2"), (6, "127.0.0.1"), (7, "127.0.0.1")] {
+            let seat = sit(&seats, id, from, false).unwrap();
+            assert_eq!(seat.next_join(now), Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn addresses_that_come_and_go_do_not_pile_up() {
+        let seats = Seats::new(40);
+        for number in 0..2 * MAX_IDLE_ORIGINS as u32 {
+            let from = std::net::Ipv4Addr::from(0x0100_0000 + number).to_string();
+            drop(sit(&seats, number.into(), &from, false).unwrap());
+        }
+        assert!(seats.state.lock().origins.len() <= MAX_IDLE_ORIGINS);
     }
 
     #[test]

@@ -36,8 +36,14 @@ pub fn take_name<'a>(
             return Err(End::NotAName);
         }
         match shared.roster.claim(&given.text) {
-            Ok(_) if !seat.keep() => return Err(End::Evicted),
             Ok(name) => {
+                input.pause(seat.next_join(Instant::now()));
+                while input.is_paused() {
+                    read(input, seat)?;
+                }
+                if !seat.keep() {
+                    return Err(End::Evicted);
+                }
                 input.set_deadline(None)?;
                 return Ok(name);
             }
@@ -57,13 +63,17 @@ fn next_line(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<Line, End> {
         if let Some(line) = input.buffered_line()? {
             return Ok(line);
         }
-        let read = input.read();
-        // Looked at after every read: a client that never pauses notices nothing else.
-        if seat.is_evicted() {
-            return Err(End::Evicted);
-        }
-        read?;
+        read(input, seat)?;
     }
+}
+
+/// Reads once, and notices an eviction even if the client never pauses.
+fn read(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
+    let read = input.read();
+    if seat.is_evicted() {
+        return Err(End::Evicted);
+    }
+    read
 }
 
 fn tell(mut connection: &Connection, notices: &[Notice]) -> io::Result<()> {

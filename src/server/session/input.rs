@@ -89,6 +89,16 @@ impl<'a> Input<'a> {
         self.connection.unread()
     }
 
+    /// Lets the next reads be pauses, `pause` in all.
+    pub fn pause(&mut self, pause: Duration) {
+        self.debt += pause;
+    }
+
+    /// Whether the next read is a pause.
+    pub fn is_paused(&self) -> bool {
+        !self.debt.is_zero()
+    }
+
     /// Blocks until bytes come, and reads once. Call it when there is no buffered line. A client that
     /// trickles bytes is read at most 1,000 times a second, and one that sends no text at most at
     /// 20 KB/s: for it this may return after a pause without a read.
@@ -96,7 +106,7 @@ impl<'a> Input<'a> {
     /// # Errors
     /// When the connection has failed, the deadline has passed or the server is stopping.
     pub fn read(&mut self) -> Result<(), End> {
-        if !self.debt.is_zero() {
+        if self.is_paused() {
             let nap = self.debt.min(MAX_NAP);
             thread::sleep(nap);
             self.debt -= nap;

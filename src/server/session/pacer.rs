@@ -35,6 +35,11 @@ impl Pacer {
         self.next_slot = Some(taken + self.interval);
         wait
     }
+
+    /// Whether the next line could go at `now`.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        self.next_slot.is_none_or(|slot| slot <= now)
+    }
 }
 
 #[cfg(test)]
@@ -47,7 +52,9 @@ mod tests {
     fn a_line_after_a_pause_goes_at_once() {
         let start = Instant::now();
         let mut pacer = Pacer::new(SLOT);
+        assert!(pacer.is_idle(start));
         assert_eq!(pacer.wait(start), Duration::ZERO);
+        assert!(!pacer.is_idle(start) && pacer.is_idle(start + SLOT));
         assert_eq!(pacer.wait(start + SLOT), Duration::ZERO);
         assert_eq!(pacer.wait(start + SLOT * 50), Duration::ZERO);
         assert_eq!(

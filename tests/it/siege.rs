@@ -1,0 +1,180 @@
+//! People who want to spoil the room on purpose: those who send what is no text, hold seats, flood
+//! before a stop, or speak other protocols.
+
+use crate::support::{Client, TestServer, trio_chat};
+use rustix::process::Signal;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A telnet command without a meaning here.
+const NO_OPERATION: [u8; 2] = [0xff, 0xf1];
+
+#[test]
+fn s4_telnet_commands_cost_as_much_as_text_before_and_after_the_name() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let commands = NO_OPERATION.repeat(10_000);
+    let mut client = Client::connect(&server);
+    let start = Instant::now();
+    client.send(&commands);
+    client.give_name("Ada");
+    client.mark("here");
+    // A second's worth, of which the last read is paid for only before the next one.
+    assert!(start.elapsed() >= Duration::from_millis(500), "unnamed");
+    let start = Instant::now();
+    client.send(&commands);
+    client.mark("and now");
+    assert!(start.elapsed() >= Duration::from_millis(500), "named");
+}
+
+#[test]
+fn l1_the_unnamed_may_use_every_seat_that_nobody_else_wants() {
+    let server = TestServer::with(&["--max-clients", "40"]);
+    let mut person = Client::connect(&server);
+    let _silent: Vec<_> = (0..39).map(|_| Client::connect(&server)).collect();
+    person.give_name("Ada");
+    person.mark("typed slowly");
+}
+
+#[test]
+fn l1_clients_that_never_pause_do_not_keep_newcomers_out() {
+    let server = TestServer::with(&["--max-clients", "8"]);
+    // They hold all seats, and the server is never done reading from them.
+    let attackers: Vec<_> = (0..8).map(|_| Client::connect(&server)).collect();
+    thread::scope(|scope| {
+        for attacker in &attackers {
+            let mut stream = &attacker.stream;
+            scope.spawn(move || while stream.write_all(&NO_OPERATION).is_ok() {});
+        }
+        let newcomers: Vec<_> = (0..8)
+            .map(|number| Client::join(&server, &format!("Newcomer {number}")))
+            .collect();
+        assert_eq!(newcomers.len(), attackers.len());
+    });
+}
+
+#[test]
+fn l3_the_seats_are_counted_with_the_kernels_defaults_where_it_does_not_tell() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let script = "mount -t proc -o subset=pid proc /proc && exec \"$0\" 127.0.0.1:0";
+    let server = TestServer::spawn(
+        Command::new("unshare")
+            .args(["--mount", "sh", "-c", script])
+            .arg(trio_chat().get_program()),
+    );
+    let line = server.log.wait_for("Room for ");
+    let n_seats: u32 = line
+        .split("Room for ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next()?.parse().ok())
+        .unwrap();
+    assert!(n_seats <= 8_100, "{line}");
+}
+
+#[test]
+fn b7_a_program_that_is_not_a_chat_client_never_becomes_a_user() {
+    let server = TestServer::start();
+    for (bytes, protocol) in [
+        (
+            &b"PASS secret\r\nNICK ada\r\nUSER ada 0 * :Ada\r\n"[..],
+            "IRC",
+        ),
+        (b"CAP LS 302\r\nNICK ada\r\n", "IRC"),
+        (b"EHLO mail.example.org\r\n", "SMTP"),
+        (b"OPTIONS rtsp://host/ RTSP/1.0\r\n\r\n", "RTSP"),
+        (b"OPTIONS sip:host SIP/2.0\r\n\r\n", "SIP"),
+        (b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01", "RDP"),
+        (b"get /index.html http/1.0\r\n\r\n", "HTTP"),
+    ] {
+        let mut client = Client::connect(&server);
+        client.send(bytes);
+        assert_eq!(client.next(), None, "{protocol}");
+        server
+            .log
+            .wait_for(&format!("closed, not a chat client: it speaks {protocol}"));
+    }
+}
+
+#[test]
+fn r1_a_closed_terminal_says_goodbye_unless_nohup_has_it_ignored() {
+    let mut server = TestServer::start();
+    let mut ada = Client::join(&server, "Ada");
+    server.process.signal(Signal::HUP);
+    ada.expect("* The server is stopping. Goodbye!");
+    assert_eq!(server.process.wait().code(), Some(0));
+
+    let server = TestServer::spawn(
+        Command::new("nohup")
+            .arg(trio_chat().get_program())
+            .arg("127.0.0.1:0"),
+    );
+    let mut ada = Client::join(&server, "Ada");
+    server.process.signal(Signal::HUP);
+    assert!(ada.mark("still here").is_empty());
+}
+
+#[test]
+fn r1_a_flooded_room_stops_in_time() {
+    let mut server = TestServer::with(&["--rate", "0"]);
+    let talkers: Vec<_> = (0..100)
+        .map(|number| Client::join(&server, &format!("Talker {number}")))
+        .collect();
+    thread::scope(|scope| {
+        let floods: Vec<_> = talkers
+            .into_iter()
+            .map(|mut talker| {
+                let mut stream = talker.stream.try_clone().unwrap();
+                scope.spawn(move || {
+                    let line = format!("{}\n", "x".repeat(4095));
+                    while stream.write_all(line.as_bytes()).is_ok() {}
+                    let _ = stream.shutdown(Shutdown::Write);
+                });
+                scope.spawn(move || {
+                    let last = talker.hear_all().pop();
+                    last.is_some_and(|line| line == "* The server is stopping. Goodbye!")
+                })
+            })
+            .collect();
+        // The flood has filled everything on its way.
+        server.log.wait_for("queue is full!");
+        let start = Instant::now();
+        server.process.signal(Signal::TERM);
+        assert_eq!(server.process.wait().code(), Some(0));
+        assert!(start.elapsed() < Duration::from_secs(3));
+        let n_told = floods
+            .into_iter()
+            .map(|it| it.join().unwrap())
+            .filter(|it| *it)
+            .count();
+        assert_eq!(n_told, 100, "told goodbye");
+    });
+}
+
+#[test]
+fn r4_a_room_that_fails_ends_the_process_and_nobody_hangs() {
+    let mut server = TestServer::spawn(
+        trio_chat()
+            .arg("127.0.0.1:0")
+            .env("TRIO_CHAT_PANIC_WHEN_TOLD", "1"),
+    );
+    let mut ada = Client::join(&server, "Ada");
+    let joining: Vec<_> = (0..50)
+        .map(|number| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            write!(stream, "Guest {number}\nhello\n").unwrap();
+            stream
+        })
+        .collect();
+    ada.say("panic broadcaster");
+    assert_eq!(server.process.wait().code(), Some(1));
+    for mut stream in joining {
+        // It ends, in whatever way.
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    server.log.wait_for("The server has failed");
+    server.stop_after_a_panic();
+}
