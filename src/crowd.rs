@@ -15,6 +15,7 @@
 
 pub mod dialect;
 pub mod options;
+mod process;
 mod progress;
 mod report;
 mod tally;
@@ -26,7 +27,7 @@ use hdrhistogram::Histogram;
 use memchr::memchr_iter;
 use options::Options;
 use progress::{PROGRESS_INTERVAL, Progress};
-use report::{Process, Report};
+use report::Report;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -113,7 +114,7 @@ impl Crowd {
     fn join(options: &Options) -> io::Result<Self> {
         let start = Instant::now();
         raise_descriptors();
-        options.pid.map(Process::memory).transpose()?;
+        options.pid.map(process::memory).transpose()?;
         // Looked up once.
         let mut address = options.address.clone();
         let mut crowd = Self {
@@ -177,9 +178,9 @@ impl Crowd {
         }
         let start = self.stamp(Instant::now()) + 1;
         self.tally = Tally::new(start).map_err(io::Error::other)?;
-        let memory = options.pid.map(Process::memory).transpose()?;
-        let cpu_before = options.pid.map(Process::cpu).transpose()?;
-        let own_cpu_before = Process::cpu(std::process::id())?;
+        let memory = options.pid.map(process::memory).transpose()?;
+        let cpu_before = options.pid.map(process::cpu).transpose()?;
+        let own_cpu_before = process::cpu(std::process::id())?;
 
         let hearers = options.n_clients - usize::from(!options.dialect.echoes());
         let mut talk = Talk {
@@ -208,8 +209,8 @@ impl Crowd {
         }
         progress.clear();
         let took = self.last_read - talk.begin;
-        let own_cpu = Process::cpu(std::process::id())? - own_cpu_before;
-        let cpu = options.pid.map(Process::cpu).transpose()?;
+        let own_cpu = process::cpu(std::process::id())? - own_cpu_before;
+        let cpu = options.pid.map(process::cpu).transpose()?;
         Ok(Report {
             joined_in: self.joined_in,
             n_clients: options.n_clients as u64,

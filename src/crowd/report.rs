@@ -4,8 +4,6 @@
 use super::options::Options;
 use super::tally::Tally;
 use hdrhistogram::Histogram;
-use std::fs;
-use std::io;
 use std::time::Duration;
 
 /// A measurement.
@@ -152,46 +150,6 @@ impl Report {
     }
 }
 
-/// What the system says of a process.
-pub struct Process;
-
-impl Process {
-    /// Processor time of the process `pid` so far, to 10 ms.
-    ///
-    /// # Errors
-    /// When there is no such process.
-    pub fn cpu(pid: u32) -> io::Result<Duration> {
-        let stat = read(pid, "stat")?;
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-        // User and system time, in hundredths of a second.
-        let ticks: u64 = fields
-            .skip(11)
-            .take(2)
-            .filter_map(|ticks| ticks.parse::<u64>().ok())
-            .sum();
-        Ok(Duration::from_millis(ticks * 10))
-    }
-
-    /// Resident memory of the process `pid`, in bytes.
-    ///
-    /// # Errors
-    /// When there is no such process.
-    pub fn memory(pid: u32) -> io::Result<u64> {
-        let status = read(pid, "status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
-        Ok(kibibytes.unwrap_or(0) * 1024)
-    }
-}
-
-fn read(pid: u32, file: &str) -> io::Result<String> {
-    fs::read_to_string(format!("/proc/{pid}/{file}")).map_err(|error| {
-        io::Error::other(format!(
-            "There is nothing to read about process {pid} ({error})."
-        ))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tally;
@@ -241,12 +199,5 @@ mod tests {
         ] {
             assert!(json.contains(part), "{part} is not in {json}");
         }
-    }
-
-    #[test]
-    fn this_process_is_known() {
-        let pid = std::process::id();
-        assert!(Process::memory(pid).unwrap() > 0 && Process::cpu(pid).is_ok());
-        assert!(Process::cpu(u32::MAX).is_err());
     }
 }
