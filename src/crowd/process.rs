@@ -9,9 +9,6 @@ use std::time::Duration;
 const N_FIELDS_BEFORE_CPU: usize = 11;
 
 /// Returns the processor time of the process `pid` so far, to 10 ms.
-///
-/// # Errors
-/// When there is no such process.
 pub fn cpu(pid: u32) -> io::Result<Duration> {
     let stat = read(pid, "stat")?;
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
@@ -22,9 +19,6 @@ pub fn cpu(pid: u32) -> io::Result<Duration> {
 }
 
 /// Returns the resident memory of the process `pid`, in bytes.
-///
-/// # Errors
-/// When there is no such process.
 pub fn memory(pid: u32) -> io::Result<u64> {
     let status = read(pid, "status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
