@@ -1,5 +1,5 @@
-//! What the crowd has measured, as a person wants to read it and as a script does; and whether it
-//! can be believed.
+//! What the crowd has measured: whether it can be believed, and how to print it for a person and for
+//! a script. It measures nothing itself.
 
 use super::options::Options;
 use super::tally::Tally;
@@ -8,32 +8,32 @@ use std::time::Duration;
 
 /// A measurement.
 pub struct Report {
-    /// Until everyone had heard somebody.
+    /// Time until every client had heard a message.
     pub joined_in: Duration,
-    /// How many clients there were.
+    /// Clients in the room.
     pub n_clients: u64,
     /// Messages sent.
     pub n_sent: u64,
-    /// Deliveries that there should have been.
+    /// Deliveries if every client gets every message that it should.
     pub n_expected: u64,
     /// What was heard.
     pub tally: Tally,
-    /// From the first message to the last delivery.
+    /// Time from the first message to the last delivery.
     pub took: Duration,
-    /// From when a message was due to when it was sent, in microseconds.
+    /// Time from when a message was due to when it was sent, in microseconds.
     pub lateness: Histogram<u64>,
-    /// Processor time that the crowd itself took.
+    /// Processor time of the crowd itself.
     pub own_cpu: Duration,
-    /// How long all of it took.
+    /// Time from the first message to the end of the measurement.
     pub elapsed: Duration,
-    /// Processor time that the server took, if its pid is known.
+    /// Processor time of the server, if its pid is known.
     pub server_cpu: Option<Duration>,
-    /// The server's memory with everyone in, in bytes, if its pid is known.
+    /// Memory of the server with everyone in the room, in bytes, if its pid is known.
     pub server_memory: Option<u64>,
 }
 
 impl Report {
-    /// For a person.
+    /// Returns the report for a person.
     pub fn text(&self, options: &Options) -> String {
         let latency = match self.doubt() {
             Some(doubt) => format!("not shown: {doubt}"),
@@ -48,7 +48,7 @@ impl Report {
         let lost = match self.n_expected.saturating_sub(self.tally.n_delivered) {
             0 => "none".to_owned(),
             n_lost => format!(
-                "{n_lost}, or later than could be waited for; the server has told of {}",
+                "{n_lost}, or still in flight at the end; the server reported {} as missed",
                 self.tally.n_missed
             ),
         };
@@ -60,7 +60,7 @@ impl Report {
             (Some(cpu), Some(memory)) => {
                 format!("{cpu:.3} µs of processor time per delivery, {memory:.1} KB per client")
             }
-            _ => "give --pid to see what it needs".to_owned(),
+            _ => "add --pid to see what it needs".to_owned(),
         };
         format!(
             "Crowd of {} at {}: {} talk {pace} for {} s, {} bytes each\n\
@@ -86,7 +86,7 @@ impl Report {
         )
     }
 
-    /// For a script: one object on one line. What is not known is null.
+    /// Returns the report for a script: one object on one line, with null for what is not known.
     pub fn json(&self) -> String {
         let number = |value: Option<f64>| value.map_or("null".to_owned(), |it| format!("{it:.4}"));
         let latency = |quantile| number(self.doubt().is_none().then(|| self.latency(quantile)));
@@ -111,7 +111,7 @@ impl Report {
         )
     }
 
-    /// Why the latencies can't be believed, if they can't: they count from when a message was due,
+    /// Returns why the latencies cannot be believed, if so. They count from when a message was due,
     /// so a crowd that is late itself would blame the server.
     fn doubt(&self) -> Option<String> {
         if self.tally.latencies.is_empty() {
@@ -119,8 +119,9 @@ impl Report {
         }
         let late = self.lateness.value_at_quantile(0.99) as f64 / 1e3;
         let latency = self.latency(0.99);
-        (late > 5.0 && late > latency / 4.0)
-            .then(|| format!("this crowd was the bottleneck, it sent {late:.0} ms late (p99)"))
+        (late > 5.0 && late > latency / 4.0).then(|| {
+            format!("this crowd was the bottleneck: it sent messages {late:.0} ms late (p99)")
+        })
     }
 
     fn latency(&self, quantile: f64) -> f64 {
