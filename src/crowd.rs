@@ -111,14 +111,20 @@ impl<'a> Crowd<'a> {
         Ok(crowd)
     }
 
+    /// Connects those who stay, and before each of them those who join and leave.
     fn connect_everyone(&mut self) -> io::Result<()> {
+        let n_per_stay = self.options.n_churn + 1;
         let mut address = self.options.address.clone();
-        for number in 0..self.options.n_clients {
+        for number in 0..self.options.n_clients * n_per_stay {
             let stream = connect(&address, |_| Ok(()))?;
             // A name is looked up only once.
             address = stream.peer_addr()?.to_string();
             let hello = self.options.dialect.hello(number);
-            self.clients.add(stream, &hello)?;
+            if (number + 1).is_multiple_of(n_per_stay) {
+                self.clients.add(stream, &hello)?;
+            } else {
+                clients::join_and_leave(stream, &hello)?;
+            }
         }
         Ok(())
     }

@@ -9,16 +9,19 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Maximum size of one read, in bytes: about what a busy room sends at a time.
 const READ: usize = 256 * 1024;
 
 /// Maximum number of events taken from epoll at a time.
 const MAX_EVENTS: usize = 256;
+
+/// Maximum time until the server closes a connection that a client has left.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// All clients, and what they have heard.
 pub struct Clients {
@@ -180,5 +183,18 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(&[]),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Says `hello` and leaves. Returns when the server has closed the connection too.
+pub fn join_and_leave(mut stream: TcpStream, hello: &[u8]) -> io::Result<()> {
+    stream.set_read_timeout(Some(LEAVE_TIMEOUT))?;
+    stream.write_all(hello)?;
+    stream.shutdown(Shutdown::Write)?;
+    match io::copy(&mut stream, &mut io::sink()) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(io::Error::other(
+            "The server does not close a connection that a client has left.",
+        )),
+        result => result.map(drop),
     }
 }
