@@ -7,7 +7,7 @@ use crate::protocol::MAX_LINE;
 use pico_args::Arguments;
 use std::time::Duration;
 
-/// Maximum number of connections of a crowd: their names have five digits.
+/// Maximum number of clients, those that leave included: their names have five digits.
 const MAX_CLIENTS: usize = 99_999;
 
 /// What `trio-chat crowd --help` prints.
@@ -19,8 +19,8 @@ ADDR is the server's address [127.0.0.1:1234].
 
 Options of the crowd:
   --clients N             clients that join [100]
+  --churn N               others that join and leave before each of them [none]
   --talkers N             clients that talk [all]
-  --churn N               clients that join and leave before each of them [none]
   --rate N                messages per second and talker, 0 for no limit [5]
   --size N                bytes per message [64]
   --seconds N             time that they talk [5]
@@ -36,10 +36,10 @@ pub struct Options {
     pub address: String,
     /// Clients that join and stay; at least 1.
     pub n_clients: usize,
+    /// Others that join and leave before each one that stays.
+    pub n_churn: usize,
     /// Clients that talk; at least 1.
     pub n_talkers: usize,
-    /// Clients that join and leave before each one that stays.
-    pub n_churn: usize,
     /// Messages per second and talker, or none for as many as the sockets take.
     pub rate: Option<f64>,
     /// Bytes per message; a stamp fits.
@@ -67,7 +67,7 @@ impl Options {
         let n_churn = n_churn.unwrap_or(0);
         if n_clients * (n_churn + 1) > MAX_CLIENTS {
             return Err(format!(
-                "--churn {n_churn}: that makes more than {MAX_CLIENTS} connections in all"
+                "--churn {n_churn}: that makes more than {MAX_CLIENTS} clients in all"
             ));
         }
         let line_interval = value(&mut arguments, "--rate", interval)?;

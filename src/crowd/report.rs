@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// A measurement.
 pub struct Report {
-    /// Time until every client had heard a message.
+    /// Time until every client was in the room, after the others had come and gone.
     pub joined_in: Duration,
     /// Clients in the room.
     pub n_clients: u64,
