@@ -35,16 +35,6 @@ pub struct Report {
 impl Report {
     /// Returns the report for a person.
     pub fn text(&self, options: &Options) -> String {
-        let latency = match self.doubt() {
-            Some(doubt) => format!("not shown: {doubt}"),
-            None => format!(
-                "p50 {:.1} ms, p90 {:.1}, p99 {:.1}, max {:.1}",
-                self.latency(0.5),
-                self.latency(0.9),
-                self.latency(0.99),
-                self.latency(1.0)
-            ),
-        };
         let lost = match self.n_expected.saturating_sub(self.tally.n_delivered) {
             0 => "none".to_owned(),
             n_lost => format!(
@@ -56,21 +46,15 @@ impl Report {
             || "as fast as they can".to_owned(),
             |rate| format!("{} times a second", (rate * 1e3).round() / 1e3),
         );
-        let server = match (self.cpu_per_delivery(), self.memory_per_client()) {
-            (Some(cpu), Some(memory)) => {
-                format!("{cpu:.3} µs of processor time per delivery, {memory:.1} KB per client")
-            }
-            _ => "add --pid to see what it needs".to_owned(),
-        };
         format!(
             "Crowd of {} at {}: {} talk {pace} for {} s, {} bytes each\n\
              joined     in {:.2} s\n\
              sent       {} messages\n\
              delivered  {} of {} ({:.1} %), {:.2} million a second\n\
              lost       {lost}\n\
-             latency    {latency}\n\
+             latency    {}\n\
              the crowd  {:.2} of a core\n\
-             the server {server}\n",
+             the server {}\n",
             self.n_clients,
             options.address,
             options.n_talkers,
@@ -82,7 +66,9 @@ impl Report {
             self.n_expected,
             self.percent_delivered(),
             self.deliveries_per_second() / 1e6,
+            self.latencies_text(),
             self.own_share(),
+            self.server_text(),
         )
     }
 
@@ -109,6 +95,28 @@ impl Report {
             number(self.cpu_per_delivery()),
             number(self.memory_per_client()),
         )
+    }
+
+    fn latencies_text(&self) -> String {
+        match self.doubt() {
+            Some(doubt) => format!("not shown: {doubt}"),
+            None => format!(
+                "p50 {:.1} ms, p90 {:.1}, p99 {:.1}, max {:.1}",
+                self.latency(0.5),
+                self.latency(0.9),
+                self.latency(0.99),
+                self.latency(1.0)
+            ),
+        }
+    }
+
+    fn server_text(&self) -> String {
+        match (self.cpu_per_delivery(), self.memory_per_client()) {
+            (Some(cpu), Some(memory)) => {
+                format!("{cpu:.3} µs of processor time per delivery, {memory:.1} KB per client")
+            }
+            _ => "add --pid to see what it needs".to_owned(),
+        }
     }
 
     /// Returns why the latencies cannot be believed, if so. They count from when a message was due,
