@@ -211,9 +211,9 @@ set key textcolor "#888888" right bottom
 set xtics 500
 set grid linecolor "#888888" linewidth 0.3
 set xlabel "clients, all talking" textcolor "#888888"
-set linetype 1 linewidth 3 linecolor "#2a9d55"
-set linetype 2 linewidth 2 linecolor "#d98b1f"
-set linetype 3 linewidth 2 linecolor "#4f86d9"
+set linetype 1 pointtype 1 linewidth 3 linecolor "#2a9d55"
+set linetype 2 pointtype 2 linewidth 2 linecolor "#d98b1f"
+set linetype 3 pointtype 3 linewidth 2 linecolor "#4f86d9"
 array name[3] = ["Trio Chat", "ncat --chat", "ngircd"]
 files = "trio-chat.data ncat.data ngircd.data"
 set style data linespoints
