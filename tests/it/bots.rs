@@ -272,6 +272,18 @@ fn the_crowd_measures_what_it_says() {
         "{json}"
     );
     assert_eq!(json.lines().count(), 1);
+    // Of nine connections, every third stays.
+    let churned = crowd(&[
+        "--clients",
+        "3",
+        "--churn",
+        "2",
+        "--seconds",
+        "0.4",
+        "--json",
+    ]);
+    assert!(churned.contains("\"sent\":6,\"expected\":18,\"delivered\":18,"));
+    server.log.wait_for("Connection #33: name set to \"c00008");
     let flood = [
         "--clients",
         "9",
