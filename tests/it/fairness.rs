@@ -193,7 +193,7 @@ fn s7_lines_that_were_sent_before_a_reset_are_heard() {
     for number in 0..20 {
         witness.expect(&format!("Leaver> {number}"));
     }
-    server.log.wait_for("Connection #1: ");
+    server.log.wait_for("Connection #1: reset by peer");
 }
 
 #[test]

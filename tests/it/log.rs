@@ -3,6 +3,7 @@
 use crate::support::{Client, Output, Process, TestServer, WATCHDOG, log_text, trio_chat, until};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
@@ -21,7 +22,6 @@ fn chats(address: &str) {
     for number in 0..1500 {
         let stream = connect();
         if number % 100 == 0 {
-            use std::io::{BufRead, BufReader, Write};
             stream.set_read_timeout(Some(WATCHDOG)).unwrap();
             (&stream)
                 .write_all(format!("Guest {number}\nhello\n").as_bytes())
