@@ -1,7 +1,7 @@
 //! The shape of the source: which way its files may depend on each other. `src/lib.rs` says why.
 
+use crate::support::{project_folder, rust_files};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each part of the library must not use. `main.rs` may use everything.
@@ -55,33 +55,19 @@ const NEVER: [(&str, &[&str]); 9] = [
     ("crowd", &["crate::server", "crate::bots"]),
 ];
 
-/// The source files below `src`, and their text without the unit tests.
+/// Returns the source files below `src`, and their text without the unit tests.
 fn sources() -> BTreeMap<PathBuf, String> {
-    fn visit(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                visit(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
-                found.insert(path, code);
-            }
-        }
-    }
-    let mut found = BTreeMap::new();
-    visit(&source_folder(), &mut found);
-    found
-}
-
-fn source_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+    let without_tests = |text: String| text.split("#[cfg(test)]").next().unwrap().to_owned();
+    let files = rust_files("src").into_iter();
+    files
+        .map(|(path, text)| (path, without_tests(text)))
+        .collect()
 }
 
 /// `src/room/outbox.rs` is `room::outbox`.
 fn module(path: &Path) -> String {
     let path = path
-        .strip_prefix(source_folder())
+        .strip_prefix(project_folder().join("src"))
         .unwrap()
         .with_extension("");
     path.to_str().unwrap().replace('/', "::")

@@ -1,13 +1,14 @@
 //! What the host and the room can carry, and what becomes of those who want more.
 
-use crate::support::{Client, TestServer, WATCHDOG, WELCOME, n_missed, until};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use std::io::{Read, Write};
+use crate::support::{Client, TestServer, n_missed, rust_files, until};
+use rustix::process::{Resource, Rlimit, prlimit};
+use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use trio_chat::protocol::Notice;
 
 #[test]
 fn l1_silent_connections_cannot_occupy_the_room() {
@@ -114,20 +115,17 @@ fn l2_when_descriptors_run_out_altogether_it_waits_and_recovers() {
     let server = TestServer::start();
     let mut ada = Client::join(&server, "Ada");
     // Nothing is left, not even what it has kept back.
-    let pid = Pid::from_raw(server.process.pid().try_into().unwrap());
+    let pid = Some(server.process.pid());
     let limit = |current| Rlimit {
         current: Some(current),
         maximum: Some(20_000),
     };
     let before = prlimit(pid, Resource::Nofile, limit(0)).unwrap();
-    let mut waiting = TcpStream::connect(server.address).unwrap();
-    waiting.set_read_timeout(Some(WATCHDOG)).unwrap();
+    let mut waiting = Client::silent(&server);
     server.log.wait_for("Nobody can join for now");
     assert!(ada.mark("still here").is_empty());
     prlimit(pid, Resource::Nofile, before).unwrap();
-    let mut welcome = vec![0; WELCOME.len()];
-    waiting.read_exact(&mut welcome).unwrap();
-    assert_eq!(welcome, WELCOME.as_bytes());
+    waiting.expect_notice(&Notice::Welcome);
 }
 
 #[test]
@@ -150,25 +148,16 @@ fn l3_seats_are_computed_from_the_host_and_the_process_never_aborts() {
     let mut n_full = 0;
     let others: Vec<_> = (0..100)
         .map(|number| {
-            let mut stream = TcpStream::connect(server.address).unwrap();
-            stream.set_read_timeout(Some(WATCHDOG)).unwrap();
-            // Each is in before the next comes, so that none is pushed out.
-            writeln!(
-                stream,
-                "Guest {number}
-hello"
-            )
-            .unwrap();
-            let mut first = [0; 39];
-            stream.read_exact(&mut first[..1]).unwrap();
-            if first[0] == b'W' {
+            let mut client = Client::silent(&server);
+            client.send(format!("Guest {number}\nhello\n"));
+            if client.next().unwrap().parse() == Ok(Notice::Welcome) {
                 n_welcome += 1;
-                stream.read_exact(&mut first[1..]).unwrap();
-                stream.read_exact(&mut first[..1]).unwrap();
+                // Each is in before the next comes, so that none is evicted.
+                client.next().unwrap();
             } else {
                 n_full += 1;
             }
-            stream
+            client
         })
         .collect();
     assert_eq!(n_welcome + n_full, 100);
@@ -195,12 +184,9 @@ fn join_when_the_name_is_free(server: &TestServer, name: &str) -> Client {
     })
 }
 
-/// Tries until the server has seen that others have gone.
+/// Joins as soon as the server has noticed that others have left.
 fn join_when_there_is_a_seat(server: &TestServer, name: &str) -> Client {
-    let mut client = until("a seat", || {
-        let mut client = Client::silent(server);
-        (client.next().as_deref() == Some(WELCOME)).then_some(client)
-    });
+    let mut client = Client::connect_when_there_is_a_seat(server);
     client.give_name(name);
     client.mark("in");
     client
@@ -210,12 +196,7 @@ fn join_when_there_is_a_seat(server: &TestServer, name: &str) -> Client {
 fn l5_connection_storms_leave_nothing_behind() {
     let server = TestServer::with(&["--rate", "0"]);
     let mut ada = Client::join(&server, "Ada");
-    let pid = server.process.pid();
-    let count = |what| {
-        std::fs::read_dir(format!("/proc/{pid}/{what}"))
-            .unwrap()
-            .count()
-    };
+    let count = || (server.process.n_threads(), server.process.n_descriptors());
     let storm = |n_clients| {
         for number in 0..n_clients {
             let mut client = Client::silent(&server);
@@ -235,18 +216,18 @@ fn l5_connection_storms_leave_nothing_behind() {
             }
         }
     };
-    // All who came are gone when as many threads and descriptors are left as before.
-    let settle = |threads, descriptors| {
+    // The storm is over when as many threads and descriptors are left as before it.
+    let before = count();
+    let settle = || {
         until("the threads and descriptors of before", || {
-            ((count("task"), count("fd")) == (threads, descriptors)).then_some(())
+            (count() == before).then_some(())
         });
     };
-    let before = (count("task"), count("fd"));
     storm(400);
-    settle(before.0, before.1);
+    settle();
     let memory = server.process.memory();
     storm(1600);
-    settle(before.0, before.1);
+    settle();
     let later = server.process.memory();
     assert!(
         later <= memory + (5 << 20),
@@ -295,27 +276,11 @@ fn r4_a_panic_in_one_clients_threads_costs_that_client_only() {
 
 #[test]
 fn r5_only_the_log_knows_the_wall_clock() {
-    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-    let mut n_files = 0;
-    while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-        {
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            n_files += 1;
-            assert!(
-                !std::fs::read_to_string(&path)
-                    .unwrap()
-                    .contains("SystemTime"),
-                "{path:?}"
-            );
-        }
+    let files = rust_files("src");
+    for (path, text) in &files {
+        assert!(!text.contains("SystemTime"), "{path:?}");
     }
-    assert!(n_files > 20);
+    assert!(files.len() > 20, "only {} files were read", files.len());
 }
 
 #[test]

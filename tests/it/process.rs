@@ -1,10 +1,11 @@
 //! Starting, stopping, and what a signal or a crash leaves behind.
 
-use crate::support::{Client, GOODBYE, TestServer, trio_chat};
+use crate::support::{Client, TestServer, trio_chat};
 use rustix::process::Signal;
 use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
+use trio_chat::protocol::Notice;
 
 #[test]
 fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
@@ -43,7 +44,7 @@ fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
         });
         assert!(took < Duration::from_secs(3), "it took {took:?}");
         let tail = heard[79][heard[79].len() - 50..].to_vec();
-        assert_eq!(tail.last().map(String::as_str), Some(GOODBYE));
+        assert_eq!(tail.last().unwrap().parse(), Ok(Notice::Goodbye));
         for (number, heard) in heard.iter().enumerate() {
             assert!(
                 heard.ends_with(&tail),
@@ -81,7 +82,7 @@ fn r1_what_was_said_before_the_signal_is_heard_before_the_goodbye() {
     assert!(said.len() > n_lines / 2 && said == (0..said.len()).collect::<Vec<_>>());
     for reader in &mut readers {
         reader.hear_all();
-        assert_eq!(reader.heard.last().map(String::as_str), Some(GOODBYE));
+        assert_eq!(reader.heard.last().unwrap().parse(), Ok(Notice::Goodbye));
         assert_eq!(numbers(&reader.heard), said);
     }
 }
@@ -115,13 +116,11 @@ fn r2_it_starts_again_at_once_after_kill_9() {
     let address = first.address.to_string();
     let mut servers = vec![first];
     for _ in 0..20 {
-        let mut server = servers.pop().unwrap();
+        let server = servers.pop().unwrap();
         let clients: Vec<_> = (0..3)
             .map(|n| Client::join(&server, &format!("Guest {n}")))
             .collect();
-        server.process.child().kill().unwrap();
-        server.process.wait();
-        std::mem::forget(server);
+        server.kill();
         let again = TestServer::spawn(trio_chat().arg(&address));
         assert_eq!(again.address.to_string(), address);
         Client::join(&again, "First");
@@ -134,14 +133,8 @@ fn r2_it_starts_again_at_once_after_kill_9() {
 fn threads_are_named_for_what_they_do_and_for_whom() {
     let server = TestServer::start();
     let _client = Client::join(&server, "Ada");
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.process.pid())).unwrap();
-    let mut names: Vec<_> = tasks
-        .map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap())
-        .map(|name| name.trim().to_owned())
-        .collect();
-    names.sort();
     assert_eq!(
-        names,
+        server.process.thread_names(),
         [
             "accept-0",
             "broadcaster",

@@ -1,8 +1,9 @@
 //! The protocol and the log, to the byte.
 
-use crate::support::{Client, GOODBYE, TestServer, WELCOME, log_text, trio_chat, until};
+use crate::support::{Client, TestServer, log_text, trio_chat};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use trio_chat::protocol::Notice;
 
 #[test]
 fn a_session_looks_exactly_as_the_design_shows_it() {
@@ -159,7 +160,7 @@ fn it_listens_on_every_address_that_it_is_given() {
         first.expect(&format!("Guest> from {address}"));
         let mut heard = String::new();
         stream.read_to_string(&mut heard).unwrap();
-        assert!(heard.starts_with(WELCOME), "{heard}");
+        assert!(heard.starts_with(&Notice::Welcome.line()), "{heard}");
     }
 }
 
@@ -176,10 +177,8 @@ fn a_wildcard_address_is_warned_of_once_and_takes_both_families() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("Anyone who can reach"), "{warnings:?}");
     for host in ["127.0.0.1", "::1"] {
-        let mut stream = TcpStream::connect((host, server.address.port())).unwrap();
-        let mut welcome = vec![0; WELCOME.len()];
-        stream.read_exact(&mut welcome).unwrap();
-        assert_eq!(welcome, WELCOME.as_bytes());
+        let mut client = Client::at((host, server.address.port()));
+        client.expect_notice(&Notice::Welcome);
         server.log.wait_for(&format!("from {host}"));
     }
 }
@@ -202,10 +201,7 @@ fn the_one_too_many_reads_a_polite_line_and_then_the_end() {
     bob.finish();
     server.log.wait_for("Connection #1: closed by peer");
     // The seat is given back a moment after the line is logged.
-    let mut eve = until("a seat", || {
-        let mut eve = Client::silent(&server);
-        (eve.next().as_deref() == Some(WELCOME)).then_some(eve)
-    });
+    let mut eve = Client::connect_when_there_is_a_seat(&server);
     eve.give_name("Eve");
     eve.mark("in");
 }
@@ -216,9 +212,9 @@ fn everyone_is_told_goodbye_when_the_server_stops() {
     let mut named = Client::join(&server, "Ada");
     let mut unnamed = Client::connect(&server);
     assert!(server.stop().success());
-    named.expect(GOODBYE);
+    named.expect("* The server is stopping. Goodbye!");
     assert_eq!(named.next(), None);
-    unnamed.expect(GOODBYE);
+    unnamed.expect("* The server is stopping. Goodbye!");
     assert_eq!(unnamed.next(), None);
 }
 

@@ -11,7 +11,6 @@ mod clients;
 mod hosts;
 mod limits;
 
-use crate::support::Process;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -28,14 +27,6 @@ fn row(promise: &str, done: &str, figure: &str, kept: bool) {
 fn measure_for(duration: Duration) {
     let (_never, nothing) = mpsc::channel::<()>();
     let _ = nothing.recv_timeout(duration);
-}
-
-/// Processor time that a process has used.
-fn cpu(process: &Process) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid())).unwrap();
-    let fields: Vec<_> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
 }
 
 fn percent(part: Duration, whole: Duration) -> f64 {

@@ -1,13 +1,14 @@
 //! Slow, loud and departing clients, at length.
 
-use super::{cpu, measure_for, mebibytes, percent, row};
-use crate::support::{Client, GOODBYE, Output, Process, TestServer, n_missed, trio_chat, until};
+use super::{measure_for, mebibytes, percent, row};
+use crate::support::{Client, Output, Process, TestServer, n_missed, trio_chat, until};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use trio_chat::protocol::Notice;
 
 /// The 99th percentile of how long lines of four senders took to twenty others, in 20 s.
 fn p99(server: &TestServer) -> Duration {
@@ -236,7 +237,7 @@ fn s4_everyone_has_five_messages_a_second() {
     drop(spammers);
 
     let mut flooder = Client::join(&server, "Flooder");
-    let before = cpu(&server.process);
+    let before = server.process.cpu();
     let start = Instant::now();
     flooder
         .stream
@@ -246,7 +247,7 @@ fn s4_everyone_has_five_messages_a_second() {
         // It is stuck most of the time: that is the point.
         let _ = flooder.stream.write(&[b'\n'; 16384]);
     }
-    let share = percent(cpu(&server.process) - before, start.elapsed());
+    let share = percent(server.process.cpu() - before, start.elapsed());
     row(
         "S4",
         "a flood of newlines for 10 s",
@@ -352,7 +353,10 @@ fn r1_a_signal_ends_it_within_three_seconds() {
     let (took, n_goodbyes) = thread::scope(|scope| {
         let heard: Vec<_> = readers
             .iter_mut()
-            .map(|reader| scope.spawn(|| reader.hear_all().last().is_some_and(|l| l == GOODBYE)))
+            .map(|reader| {
+                let says_goodbye = |line: &String| line.parse() == Ok(Notice::Goodbye);
+                scope.spawn(move || reader.hear_all().last().is_some_and(says_goodbye))
+            })
             .collect();
         server.log.wait_for("queue is full!");
         let start = Instant::now();
