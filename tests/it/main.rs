@@ -19,6 +19,7 @@ mod limits;
 mod log;
 mod process;
 mod protocol;
+mod readme;
 mod real_clients;
 mod scripts;
 mod slow_clients;
