@@ -1,4 +1,5 @@
-//! What the host and the room can carry, and what becomes of those who want more.
+//! The limits of the host and of the room: clients beyond them are refused politely, and nobody
+//! else notices.
 
 use crate::support::{Client, TestServer, n_missed, rust_files, until};
 use rustix::process::{Resource, Rlimit, prlimit};
@@ -14,7 +15,7 @@ use trio_chat::protocol::Notice;
 fn l1_silent_connections_cannot_occupy_the_room() {
     let server = TestServer::with(&["--max-clients", "40"]);
     let mut ada = Client::join(&server, "Ada");
-    // More silent ones than there are seats, and some that trickle: the oldest go, one by one.
+    // There are more silent clients than seats, and some trickle bytes: the oldest are evicted.
     let mut silent: Vec<_> = (0..60).map(|_| Client::connect(&server)).collect();
     for client in &mut silent[50..] {
         client.send("x");
@@ -29,7 +30,7 @@ fn l1_silent_connections_cannot_occupy_the_room() {
     let newcomer = Client::join(&server, "Newcomer");
     ada.expect("Newcomer> here");
     newcomer.finish();
-    // Those who are left can still give a name.
+    // The silent clients that remain can still give a name.
     let last = silent.last_mut().unwrap();
     last.give_name("yes");
     last.name = "xyes".to_owned();
@@ -43,7 +44,7 @@ fn l1_bad_names_do_not_keep_newcomers_out_either() {
     for number in 0..20 {
         for _ in 0..10 {
             let mut attacker = Client::silent(&server);
-            // One that is pushed out at once may not take it any more.
+            // This fails if the attacker has been evicted already.
             let _ = attacker.stream.write_all(b">\n>\n>\n");
             attackers.push(attacker);
         }
@@ -52,11 +53,11 @@ fn l1_bad_names_do_not_keep_newcomers_out_either() {
 }
 
 #[test]
-fn l1_the_time_to_give_a_name_is_in_all_not_per_byte() {
+fn l1_trickled_bytes_do_not_extend_the_time_to_give_a_name() {
     let server = TestServer::with(&["--name-timeout", "1"]);
     let mut trickling = Client::connect(&server);
     let mut witness = Client::join(&server, "Witness");
-    // A byte for every message of the witness: five a second.
+    // It sends a byte for each message of the witness, which is five a second.
     until("the end", || {
         witness.mark("tick");
         trickling.stream.write_all(b"x").err()
@@ -64,9 +65,9 @@ fn l1_the_time_to_give_a_name_is_in_all_not_per_byte() {
     trickling.expect("* That took too long. Goodbye!");
 }
 
-/// The server as a user who is not root, with these limits, set before it starts.
+/// Starts a server under these limits, and not as root, who is exempt from the limit on threads.
 fn limited(descriptors: u64, threads: u64) -> TestServer {
-    // A folder that this user may read, unlike perhaps the one the program was built in.
+    // That user may read this folder, unlike perhaps the one the program was built in.
     let folder =
         std::env::temp_dir().join(format!("trio-chat-{}-{descriptors}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -80,7 +81,7 @@ fn limited(descriptors: u64, threads: u64) -> TestServer {
         .arg(&program)
         .args(["-v", "127.0.0.1:0"]);
     if rustix::process::geteuid().is_root() {
-        // Nobody else runs as this one, so all its processes are the server's.
+        // No other process runs as this user, so all its threads are the server's.
         command.uid(60_000 + u32::try_from(descriptors).unwrap());
     }
     let server = TestServer::spawn(&mut command);
@@ -89,7 +90,7 @@ fn limited(descriptors: u64, threads: u64) -> TestServer {
 }
 
 #[test]
-fn l2_at_the_descriptor_limit_the_chat_goes_on_and_it_recovers() {
+fn l2_at_the_descriptor_limit_the_chat_goes_on_and_the_server_recovers() {
     let server = limited(64, 10_000);
     server.log.wait_for("open files");
     let mut ada = Client::join(&server, "Ada");
@@ -111,10 +112,10 @@ fn l2_at_the_descriptor_limit_the_chat_goes_on_and_it_recovers() {
 }
 
 #[test]
-fn l2_when_descriptors_run_out_altogether_it_waits_and_recovers() {
+fn l2_when_no_descriptor_is_left_the_server_waits_and_recovers() {
     let server = TestServer::start();
     let mut ada = Client::join(&server, "Ada");
-    // Nothing is left, not even what it has kept back.
+    // This takes even the descriptors that the server keeps in reserve.
     let pid = Some(server.process.pid());
     let limit = |current| Rlimit {
         current: Some(current),
@@ -130,7 +131,7 @@ fn l2_when_descriptors_run_out_altogether_it_waits_and_recovers() {
 
 #[test]
 fn l3_seats_are_computed_from_the_host_and_the_process_never_aborts() {
-    // Fewer threads than even the seats need: some are turned away, and nobody else notices.
+    // There are fewer threads than the seats need: some clients are refused, and no others notice.
     let server = limited(200, 60);
     let room = server.log.wait_for("Room for ");
     let n_seats: usize = room
@@ -163,16 +164,16 @@ fn l3_seats_are_computed_from_the_host_and_the_process_never_aborts() {
     assert_eq!(n_welcome + n_full, 100);
     assert!(
         n_full >= 100 - n_seats && n_welcome > 0,
-        "{n_welcome} are in, {n_full} not"
+        "{n_welcome} clients are in, {n_full} were refused"
     );
     ada.mark("still here");
     drop(others);
     join_when_there_is_a_seat(&server, "Bob");
 }
 
-/// Tries until the one who had it before is gone altogether.
+/// Tries to join until the client that had the name before is gone.
 fn join_when_the_name_is_free(server: &TestServer, name: &str) -> Client {
-    until("the name", || {
+    until("the name to be free", || {
         let mut client = Client::connect(server);
         client.give_name(name);
         client.say("in");
@@ -201,7 +202,7 @@ fn l5_connection_storms_leave_nothing_behind() {
         for number in 0..n_clients {
             let mut client = Client::silent(&server);
             match number % 4 {
-                // Some say nothing, some are gone in the middle of it, half of them by a reset.
+                // Some say nothing, some leave in the middle of a line, and half end by a reset.
                 0 => client.reset(),
                 1 => {
                     client.send("Guest");
@@ -251,7 +252,7 @@ fn r4_a_panic_in_one_clients_threads_costs_that_client_only() {
         ada.expect("Victim> here");
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            // Others talk all the while, and miss none of their own lines.
+            // Others talk all the while, and miss no message.
             for name in ["One", "Two"] {
                 let mut talker = Client::join(&server, name);
                 let over = &over;
@@ -265,7 +266,7 @@ fn r4_a_panic_in_one_clients_threads_costs_that_client_only() {
             victim.say(&format!("panic {name}"));
             victim.hear_all();
             server.log.wait_for(&format!("[ERROR] {name} panicked"));
-            // Its seat, its place in the room and its name are free.
+            // The victim's seat, its place in the room and its name are free again.
             join_when_the_name_is_free(&server, "Victim").mark("again");
             over.store(true, Ordering::Relaxed);
         });
@@ -284,7 +285,7 @@ fn r5_only_the_log_knows_the_wall_clock() {
 }
 
 #[test]
-fn b5_of_two_who_ask_for_one_name_at_the_same_moment_one_wins() {
+fn b5_when_two_clients_ask_for_one_name_at_once_exactly_one_gets_it() {
     let server = TestServer::with(&["--rate", "0"]);
     for round in 0..1000 {
         let mut twins = [Client::connect(&server), Client::connect(&server)];
@@ -296,7 +297,7 @@ fn b5_of_two_who_ask_for_one_name_at_the_same_moment_one_wins() {
             .filter(|answer| !answer.starts_with("* "))
             .count();
         assert_eq!(n_in, 1, "{answers:?}");
-        // The one who is in is out of the way of the next round.
+        // Both are gone before the next round.
         for mut twin in twins {
             twin.finish();
             twin.hear_all();
@@ -305,7 +306,7 @@ fn b5_of_two_who_ask_for_one_name_at_the_same_moment_one_wins() {
 }
 
 #[test]
-fn b5_names_that_look_alike_are_one() {
+fn b5_names_that_look_alike_count_as_one() {
     let server = TestServer::start();
     let _rick = Client::join(&server, "Rick");
     for name in ["rick", "Ｒick", "Rіck", "Ri\u{200d}ck"] {

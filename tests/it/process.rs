@@ -1,4 +1,4 @@
-//! Starting, stopping, and what a signal or a crash leaves behind.
+//! How the server stops, how it starts again after a crash, and how its threads are named.
 
 use crate::support::{Client, TestServer, trio_chat};
 use rustix::process::Signal;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use trio_chat::protocol::Notice;
 
 #[test]
-fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
+fn r1_a_signal_stops_the_server_in_order_even_with_stuck_clients() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut server = TestServer::with(&["--rate", "20"]);
         let join = |kind: &str, number: usize| Client::join(&server, &format!("{kind} {number}"));
@@ -25,7 +25,7 @@ fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
                         .count()
                 });
             }
-            // The spammers read too: also they are to hear the end.
+            // The spammers read too, since they must hear the goodbye as well.
             let heard: Vec<_> = readers
                 .into_iter()
                 .chain(spammers)
@@ -42,13 +42,13 @@ fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
                 .collect();
             (took, heard)
         });
-        assert!(took < Duration::from_secs(3), "it took {took:?}");
+        assert!(took < Duration::from_secs(3), "the stop took {took:?}");
         let tail = heard[79][heard[79].len() - 50..].to_vec();
         assert_eq!(tail.last().unwrap().parse(), Ok(Notice::Goodbye));
         for (number, heard) in heard.iter().enumerate() {
             assert!(
                 heard.ends_with(&tail),
-                "{number} did not hear the last lines"
+                "client {number} did not hear the last lines"
             );
         }
         drop(stuck);
@@ -68,7 +68,7 @@ fn r1_what_was_said_before_the_signal_is_heard_before_the_goodbye() {
             .map(|number| format!("{number}\n"))
             .collect::<String>(),
     );
-    // Half of it is out, and the rest somewhere on its way.
+    // Half of the lines are out, and the others in flight.
     sender.hear_until(&format!("Sender> {}", n_lines / 2));
     assert!(server.stop().success());
     let numbers = |heard: &[String]| -> Vec<usize> {
@@ -88,7 +88,7 @@ fn r1_what_was_said_before_the_signal_is_heard_before_the_goodbye() {
 }
 
 #[test]
-fn r1_a_second_signal_ends_it_at_once() {
+fn r1_a_second_signal_ends_the_server_at_once() {
     let mut server = TestServer::with(&["--rate", "0"]);
     let mut sender = Client::join(&server, "Sender");
     let stuck = Client::join(&server, "Stuck");
@@ -96,7 +96,7 @@ fn r1_a_second_signal_ends_it_at_once() {
     while !server.log.lines().concat().contains("queue is full!") {
         sender.mark(&text);
     }
-    // The stuck one would hold it up for two seconds.
+    // The stuck client would delay an orderly stop by two seconds.
     let start = Instant::now();
     server.process.signal(Signal::INT);
     server.log.wait_for("Stopping");
@@ -111,7 +111,7 @@ fn r1_a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn r2_it_starts_again_at_once_after_kill_9() {
+fn r2_the_server_starts_again_at_once_after_kill_9() {
     let first = TestServer::start();
     let address = first.address.to_string();
     let mut servers = vec![first];
@@ -130,7 +130,7 @@ fn r2_it_starts_again_at_once_after_kill_9() {
 }
 
 #[test]
-fn threads_are_named_for_what_they_do_and_for_whom() {
+fn threads_are_named_for_their_function_and_their_client() {
     let server = TestServer::start();
     let _client = Client::join(&server, "Ada");
     assert_eq!(

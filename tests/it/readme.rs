@@ -8,7 +8,7 @@ use trio_chat::protocol::{MAX_LINE, MAX_NAME, Notice};
 use trio_chat::room::{FULL_FRAME, outbox};
 use trio_chat::server::shared::Config;
 
-/// Returns the table rows of a section of the README, without the head, as cells.
+/// Returns the cells of the table in a section of the README, row by row, without the head.
 fn table(section: &str) -> Vec<Vec<String>> {
     let readme = fs::read_to_string(project_folder().join("README.md")).unwrap();
     let (_, text) = readme
@@ -70,7 +70,7 @@ fn constant(file: &str, name: &str) -> u64 {
     factor * number
 }
 
-/// The rate at which a client may speak, in lines a second.
+/// Returns how many lines a client may say in a second.
 fn rate(config: &Config) -> u64 {
     let second = Duration::from_secs(1).as_micros();
     let interval = config.line_interval.as_micros();
@@ -102,7 +102,7 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
         ("frame", vec![bytes(FULL_FRAME)]),
         ("seats", vec![]),
         ("without a name", vec![min_share]),
-        // The tests of the seats keep to the prefix of IPv6.
+        // The unit tests of `seats` hold the source to the /64.
         ("one address", vec![min_share, 64]),
         ("last words", vec![last_words]),
         (
@@ -120,7 +120,10 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
         .iter()
         .map(|row| (row[0].as_str(), figures(&row[1])))
         .collect();
-    assert_eq!(found, expected, "the README, and then the source");
+    assert_eq!(
+        found, expected,
+        "the README (left) does not have the limits of the source (right)"
+    );
 
     let row = |name: &str| table.iter().find(|row| row[0] == name).unwrap();
     assert_eq!(constant("server/admission/seats.rs", "SHARE"), 4);
@@ -170,5 +173,8 @@ fn each_promise_in_the_readme_has_a_test_and_each_numbered_test_a_promise() {
         .filter_map(|text| text.split_once("fn ")?.1.split('(').next())
         .filter_map(promise)
         .collect();
-    assert_eq!(promises, tested, "the promises, and those with a test");
+    assert_eq!(
+        promises, tested,
+        "the promises (left) are not those with a test (right)"
+    );
 }

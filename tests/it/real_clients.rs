@@ -1,12 +1,12 @@
-//! The clients that our users have: each joins, says three lines and leaves, and its transcript is
-//! compared with what it must be.
+//! The clients that our users have: each joins, says three lines and leaves, and what it printed is
+//! compared with the exact transcript.
 
 use crate::support::{Client, Output, Process, TestServer};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Runs `script` in bash, types a name and three lines, and returns all that it printed. Each line
-/// is typed when the one before has come back, as a person does.
+/// Runs `script` in bash, types a name and three lines, and returns everything it printed. Each
+/// line is typed once the one before has come back, as a person would.
 fn chat(script: &str) -> Vec<String> {
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");

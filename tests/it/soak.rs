@@ -1,10 +1,10 @@
-//! The long forms of the promises: each prints one row for the table of `scripts/soak.sh`, which
-//! runs them. They are left out of an ordinary test run.
+//! The long forms of the promises. Each prints a row for the table of `scripts/soak.sh`, which runs
+//! them. An ordinary test run leaves them out.
 
 #![allow(
     clippy::cast_precision_loss,
     clippy::unchecked_time_subtraction,
-    reason = "these are measurements, and a clock that runs backwards should be seen"
+    reason = "these are measurements, and a clock that runs backwards should fail the test"
 )]
 
 mod clients;
@@ -14,7 +14,7 @@ mod limits;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// A row of the table; it fails the test when the promise is not kept.
+/// Prints a row of the table. Fails the test if the promise is not kept.
 fn row(promise: &str, done: &str, figure: &str, kept: bool) {
     println!(
         "SOAK|{promise}|{done}|{figure}|{}",
@@ -23,7 +23,7 @@ fn row(promise: &str, done: &str, figure: &str, kept: bool) {
     assert!(kept, "{promise}: {figure}");
 }
 
-/// What a pause is here: the length of a measurement, never a wait for something.
+/// Lets a measurement go on for `duration`. It is never a wait for something to happen.
 fn measure_for(duration: Duration) {
     let (_never, nothing) = mpsc::channel::<()>();
     let _ = nothing.recv_timeout(duration);

@@ -1,4 +1,4 @@
-//! What the host and the room can carry, at length.
+//! The limits of the host and of the room, at length.
 
 use super::{measure_for, mebibytes, percent, row};
 use crate::support::{Client, TestServer, WATCHDOG, until};
@@ -16,7 +16,7 @@ fn l1_silent_connections_cannot_occupy_the_room() {
     let mut longest = Duration::ZERO;
     for round in 0..20 {
         for client in &mut trickling {
-            // Most have been pushed out.
+            // This fails for most of them, since they have been evicted.
             let _ = client.stream.write(b"x");
         }
         let start = Instant::now();

@@ -27,6 +27,7 @@ impl Process {
         TICK * user_and_system.map(|it| it.parse::<u32>().unwrap()).sum()
     }
 
+    /// Number of threads.
     pub fn n_threads(&self) -> usize {
         fs::read_dir(self.path("task")).unwrap().count()
     }
@@ -42,6 +43,7 @@ impl Process {
         names
     }
 
+    /// Number of open descriptors.
     pub fn n_descriptors(&self) -> usize {
         fs::read_dir(self.path("fd")).unwrap().count()
     }

@@ -1,5 +1,5 @@
-//! A server under test: on a free port of 127.0.0.1, stopped in order, and with a log that contains
-//! nothing unexpected.
+//! The server under test: how it starts on a free port, how it ends, and that it logs nothing
+//! unexpected.
 
 use super::{Output, Process, has_log_shape, trio_chat};
 use rustix::process::Signal;
@@ -8,8 +8,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 
-/// A running server. Dropping it stops it, and fails the test if it ends or logs otherwise than it
-/// should.
+/// A running server. Dropping it stops it, and fails the test if the server fails or if its log
+/// contains a panic or anything but log lines.
 #[derive(Debug)]
 pub struct TestServer {
     pub process: Process,
