@@ -266,10 +266,15 @@ fn the_crowd_counts_every_message_it_sends_and_hears() {
     for part in [
         "sent       50 messages",
         "delivered  1000 of 1000 (100.0 %)",
-        "latency    p50 ",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
+    // On a busy host the crowd sends late, and must rather say so than believe its own latencies.
+    let doubt = "latency    not shown: this crowd was the bottleneck, it sent ";
+    assert!(
+        text.contains("latency    p50 ") || text.contains(doubt),
+        "{text}"
+    );
     let json = crowd(&["--clients", "5", "--seconds", "0.4", "--json"]);
     assert!(
         json.contains("\"sent\":10,\"expected\":50,\"delivered\":50,"),
