@@ -81,8 +81,10 @@ fn limited(descriptors: u64, threads: u64) -> TestServer {
         .arg(&program)
         .args(["-v", "127.0.0.1:0"]);
     if rustix::process::geteuid().is_root() {
-        // No other process runs as this user, so all its threads are the server's.
-        command.uid(60_000 + u32::try_from(descriptors).unwrap());
+        // No other process runs as this user, not even in another run of the tests at the same
+        // time, so all its threads are the server's.
+        let number = std::process::id() * 256 + u32::try_from(descriptors).unwrap();
+        command.uid(50_000 + number % 10_007);
     }
     let server = TestServer::spawn(&mut command);
     std::fs::remove_dir_all(folder).unwrap();
