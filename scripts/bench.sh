@@ -6,21 +6,24 @@ usage() {
     cat <<'USAGE'
 Usage: scripts/bench.sh [--runs N] [--clients "N N ..."]
 
-On Trio Chat, "ncat --chat" and ngircd in turn: rooms in which everyone talks
-five times a second, a room of 8,000 in which one does, and one client that
-floods 100; 64 bytes a message, for 5 s, and the crowd that talks and listens is
-on this machine too. Prints Markdown tables of the medians, with the least and
-the most in brackets, and draws scripts/bench.svg of the first. Takes about a
-quarter of an hour. Needs ncat, ngircd and gnuplot.
+Measures Trio Chat, "ncat --chat" and ngircd in turn: rooms in which everyone
+talks five times a second, a room of 8,000 in which one client does, and one
+client that floods 100. Measures Trio Chat alone in a room of 1,000, fresh and
+after 15,000 other clients have joined and left. Clients talk for 5 s, with 64
+bytes per message, and run on this machine too. Prints Markdown tables of the
+medians, with the minimum and maximum in brackets, and draws the first table as
+scripts/bench.svg. Takes about a quarter of an hour. Needs ncat, ngircd
+and gnuplot.
 
-  --runs N        runs of each kind, of which the median counts [3]
+  --runs N        runs of each measurement, each with a fresh server [3]
   --clients LIST  sizes of the room [50 200 500 1000 1500 2000]
 USAGE
 }
 
+# fail MESSAGE [EXIT_CODE]
 fail() {
-    echo "bench.sh: $1 (see --help)" >&2
-    exit 2
+    echo "bench.sh: $1" >&2
+    exit "${2:-1}"
 }
 
 runs=3
@@ -33,76 +36,56 @@ while (($# > 0)); do
         exit 0
         ;;
     --runs)
-        [[ "${2:-}" =~ ^[1-9][0-9]*$ ]] || fail "--runs needs a whole number from 1 up"
+        [[ "${2:-}" =~ ^[1-9][0-9]*$ ]] || fail "--runs needs a whole number from 1 up (see --help)" 2
         runs=$2
         shift 2
         ;;
     --clients)
-        [[ "${2:-}" =~ ^[0-9\ ]+$ ]] || fail "--clients needs numbers"
+        [[ "${2:-}" =~ ^[0-9\ ]+$ ]] || fail "--clients needs numbers (see --help)" 2
         read -ra sizes <<<"$2"
         shift 2
         ;;
-    *) fail "there is no option $1" ;;
+    *) fail "there is no option $1 (see --help)" 2 ;;
     esac
 done
 
 PATH=$PATH:/usr/sbin
 for command in ncat ngircd gnuplot; do
-    command -v "$command" >/dev/null || {
-        echo "bench.sh: please install $command" >&2
-        exit 1
-    }
+    command -v "$command" >/dev/null || fail "please install $command"
 done
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cargo build --release --quiet --manifest-path "$root/Cargo.toml"
-trio=${CARGO_TARGET_DIR:-$root/target}/release/trio-chat
+trio=$(realpath "${CARGO_TARGET_DIR:-$root/target}/release/trio-chat")
 work=$(mktemp -d)
+cd "$work"
+ulimit -n "$(ulimit -Hn)"
 server=
 crowd=
+trio_options=()
+
+# Ends the processes that this script has started.
 stop() {
-    if [[ -n "$crowd" ]]; then
-        kill "$crowd" 2>/dev/null || true
-        crowd=
-    fi
-    if [[ -n "$server" ]]; then
-        kill "$server" 2>/dev/null || true
-        wait "$server" 2>/dev/null || true
-        server=
-    fi
+    local pid
+    for pid in $crowd $server; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    crowd=
+    server=
 }
 trap 'stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-ulimit -n "$(ulimit -Hn)"
 
-# A port that was free a moment ago.
-free_port() {
-    rm -f "$work/port"
-    "$trio" 127.0.0.1:0 2>"$work/port" &
-    server=$!
-    until grep -qs 'listening on' "$work/port"; do
-        is_running
-        sleep 0.05
-    done
-    stop
-    port=$(sed -n 's/.*listening on .*://p' "$work/port")
-}
-
-# Ends the run with a sentence if the server under test is not there.
-is_running() {
-    kill -0 "$server" 2>/dev/null || {
-        echo "bench.sh: a server has ended before it was asked to; try again" >&2
-        exit 1
-    }
-}
-
-# start NAME [OPTION...]: runs that server on $port, and sets what it speaks.
+# start NAME: starts that server on another $port each time, and sets $protocol to what it speaks.
 start() {
+    # Below the ports that Linux gives to clients.
+    port=$((20000 + RANDOM % 10000))
     case "$1" in
     trio-chat)
         protocol=line
-        "$trio" -q "127.0.0.1:$port" "${@:2}" 2>/dev/null &
+        "$trio" -q "127.0.0.1:$port" "${trio_options[@]}" 2>/dev/null &
         ;;
     ncat)
         protocol=raw
@@ -113,114 +96,109 @@ start() {
         printf '%s\n' '[Global]' 'Name = irc.bench.local' 'Info = bench' 'Listen = 127.0.0.1' \
             "Ports = $port" 'MotdPhrase = bench' '[Limits]' 'MaxConnections = 0' \
             'MaxConnectionsIP = 0' 'MaxJoins = 0' 'MaxPenaltyTime = 0' \
-            '[Options]' 'DNS = no' 'Ident = no' 'PAM = no' >"$work/ngircd.conf"
-        ngircd -n -f "$work/ngircd.conf" >/dev/null 2>&1 &
+            '[Options]' 'DNS = no' 'Ident = no' 'PAM = no' >ngircd.conf
+        ngircd -n -f ngircd.conf >/dev/null 2>&1 &
         ;;
     esac
     server=$!
-    until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
-        is_running
-        sleep 0.05
+    # If another server has the port, this one ends at once, and the crowd finds no such process.
+    until sleep 0.1 && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        kill -0 "$server" 2>/dev/null || fail "$1 has ended before it was asked to; try again"
     done
-    is_running
 }
 
-# field NAME < JSON: that number, or "-" where there is none.
-field() {
-    sed -nE "s/.*\"$1\":([^,}]*).*/\1/p" | sed 's/null/-/'
-}
-
-# The median of some numbers, with the least and the most; "-" where one is missing.
-spread() {
-    sort -g | awk '
-        function short(x) { return x < 1000 ? sprintf("%.3g", x) : sprintf("%d", x) }
-        $1 == "-" { missing = 1 }
-        { value[NR] = $1 }
-        END {
-            if (missing || NR == 0) { print "-"; exit }
-            median = (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2
-            if (NR == 1) print short(median)
-            else print short(median) " (" short(value[1]) "–" short(value[NR]) ")"
-        }'
-}
-
-# measure NAME OPTION... [-- SERVER_OPTION...]: lets crowds measure that server, and leaves a line of
-# JSON for each run in $work/runs. When a crowd fails, $why says why.
+# measure SERVER CROWD_OPTION...: leaves one line of JSON per run in the file "runs", or none after a
+# failure, which $why explains.
 measure() {
-    local name=$1 crowd_options=() run
-    shift
-    while (($# > 0)) && [[ "$1" != -- ]]; do
-        crowd_options+=("$1")
-        shift
-    done
-    : >"$work/runs"
+    local run
+    : >runs
     for ((run = 1; run <= runs; run++)); do
-        free_port
-        start "$name" "${@:2}"
-        timeout 90 "$trio" crowd "127.0.0.1:$port" "${crowd_options[@]}" --protocol "$protocol" \
-            --pid "$server" --json >>"$work/runs" 2>"$work/why" &
+        start "$1"
+        why="it took longer than 90 s"
+        timeout 90 "$trio" crowd "127.0.0.1:$port" "${@:2}" --protocol "$protocol" \
+            --pid "$server" --json >>runs 2>why &
         crowd=$!
         wait "$crowd" || {
-            stop
-            why=$(sed 's/^trio-chat: //' "$work/why")
-            why=${why:-it took longer than 90 s}
-            return 1
+            [[ ! -s why ]] || why=$(sed 's/^trio-chat: //' why)
+            : >runs
         }
         crowd=
         stop
+        [[ -s runs ]] || return 1
     done
 }
 
-# column FIELD [UNIT]: the spread of that number over the runs, in UNITs.
-column() {
-    field "$1" <"$work/runs" | awk -v unit="${2:-1}" '{ print $1 == "-" ? $1 : $1 / unit }' | spread
-}
-
-# share FIELD: the spread of that number's percentage of all deliveries over the runs.
-share() {
-    paste <(field "$1" <"$work/runs") <(field expected <"$work/runs") |
-        awk '{ print int(1000 * $1 / $2) / 10 }' | spread
-}
-
-echo "| server | clients | delivered % | p50 ms | p99 ms | µs of CPU per delivery |"
-echo "|---|---|---|---|---|---|"
-for name in "${servers[@]}"; do
-    touch "$work/$name.data"
-    for size in "${sizes[@]}"; do
-        measure "$name" --clients "$size" || {
-            echo "| $name | $size | $why | - | - | - |"
-            break
+# cell COLUMN: prints the median over the runs, with the minimum and maximum in brackets, or "-" if
+# it is unknown. COLUMN is FIELD, FIELD/UNIT, or FIELD% for the share of all expected deliveries.
+cell() {
+    local field=${1%%[%/]*}
+    awk -v field="$field" -v unit="${1#"$field"}" '
+        function get(name) {
+            match($0, "\"" name "\":")
+            return substr($0, RSTART + RLENGTH)
         }
-        delivered=$(share delivered)
-        p99=$(column p99_ms)
-        echo "| $name | $size | $delivered | $(column p50_ms) | $p99 |" \
-            "$(column server_us_per_delivery) |"
-        echo "$size ${delivered%% *} ${p99%% *}" >>"$work/$name.data"
+        function short(x) { return x < 1000 ? sprintf("%.3g", x) : sprintf("%d", x) }
+        {
+            unknown = unknown || get(field) ~ /^null/
+            x = get(field) + 0
+            # Rounded down, so that 100 % means all.
+            if (unit == "%") x = int(1000 * x / get("expected")) / 10
+            else if (unit != "") x /= substr(unit, 2)
+            for (i = NR; i > 1 && value[i - 1] > x; i--) value[i] = value[i - 1]
+            value[i] = x
+        }
+        END {
+            if (unknown || NR == 0) { print "-"; exit }
+            median = short((value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2)
+            print NR == 1 ? median : median " (" short(value[1]) "–" short(value[NR]) ")"
+        }' runs
+}
+
+# table NAME...: begins a table with these columns.
+table() {
+    printf '\n|%s\n|%s\n' "$(printf ' %s |' "$@")" "$(printf -- '---|%.0s' "$@")"
+}
+
+# row LABEL "COLUMN..." SERVER CROWD_OPTION...: measures that server, and prints a row of a table. If
+# a crowd fails, the first cell says why.
+row() {
+    local column cells="" failed=0
+    measure "${@:3}" || failed=1
+    for column in $2; do
+        cells+=" $(cell "$column") |"
+    done
+    ((failed == 0)) || cells=" $why |${cells#*|}"
+    echo "| $1 |$cells"
+    return "$failed"
+}
+
+table server clients "delivered %" "p50 ms" "p99 ms" "µs of CPU per delivery"
+for name in "${servers[@]}"; do
+    touch "$name.data"
+    for size in "${sizes[@]}"; do
+        row "$name | $size" "delivered% p50_ms p99_ms server_us_per_delivery" \
+            "$name" --clients "$size" || break
+        echo "$size $(cell delivered%) $(cell p99_ms)" | sed 's/ ([^)]*)//g' >>"$name.data"
     done
 done
 
-echo
-echo "| server | quiet clients | joined in s | KB of memory each | the last hears a message after ms |"
-echo "|---|---|---|---|---|"
+table server "quiet clients" "joined in s" "KB of memory each" "the last hears a message after ms"
 for name in "${servers[@]}"; do
-    if measure "$name" --clients 8000 --talkers 1 --rate 2; then
-        echo "| $name | 8000 | $(column joined_s) | $(column server_kb_per_client) | $(column max_ms) |"
-    else
-        echo "| $name | 8000 | $why | - | - |"
-    fi
+    row "$name | 8000" "joined_s server_kb_per_client max_ms" \
+        "$name" --clients 8000 --talkers 1 --rate 2 || true
 done
 
-echo
-echo "| server | one floods, 100 hear: millions of deliveries a second | delivered % | told that they missed % |"
-echo "|---|---|---|---|"
+table "room of 1,000, of whom 200 talk" "delivered %" "p99 ms" "µs of CPU per delivery"
+columns="delivered% p99_ms server_us_per_delivery"
+row "fresh room" "$columns" trio-chat --clients 1000 --talkers 200 || true
+row "churned room" "$columns" trio-chat --clients 1000 --talkers 200 --churn 15 || true
+
+table server "one floods, 100 hear: millions of deliveries a second" "delivered %" \
+    "told that they missed %"
+trio_options=(--rate 0)
 for name in "${servers[@]}"; do
-    no_pace=()
-    [[ "$name" != trio-chat ]] || no_pace=(--rate 0)
-    if measure "$name" --clients 100 --talkers 1 --rate 0 -- "${no_pace[@]}"; then
-        echo "| $name | $(column deliveries_per_s 1e6) | $(share delivered) | $(share missed) |"
-    else
-        echo "| $name | $why | - | - |"
-    fi
+    row "$name" "deliveries_per_s/1e6 delivered% missed%" \
+        "$name" --clients 100 --talkers 1 --rate 0 || true
 done
 
 # Grey text and lines of middling brightness can be read on white and on dark.
@@ -233,18 +211,19 @@ set key textcolor "#888888" right bottom
 set xtics 500
 set grid linecolor "#888888" linewidth 0.3
 set xlabel "clients, all talking" textcolor "#888888"
+set linetype 1 pointtype 1 linewidth 3 linecolor "#2a9d55"
+set linetype 2 pointtype 2 linewidth 2 linecolor "#d98b1f"
+set linetype 3 pointtype 3 linewidth 2 linecolor "#4f86d9"
+array name[3] = ["Trio Chat", "ncat --chat", "ngircd"]
+files = "trio-chat.data ncat.data ngircd.data"
 set style data linespoints
 set datafile missing "-"
 set multiplot layout 1,2
 set logscale y
 set title "latency, p99, ms (a line ends where not all were let in)" textcolor "#888888"
-plot "$work/trio-chat.data" using 1:3 title "Trio Chat" linewidth 3 linecolor "#2a9d55", \
-     "$work/ncat.data" using 1:3 title "ncat --chat" linewidth 2 linecolor "#d98b1f", \
-     "$work/ngircd.data" using 1:3 title "ngircd" linewidth 2 linecolor "#4f86d9"
+plot for [i=1:3] word(files, i) using 1:3 title name[i] linetype i
 unset logscale y
 set yrange [0:105]
 set title "delivered, %" textcolor "#888888"
-plot "$work/trio-chat.data" using 1:2 title "Trio Chat" linewidth 3 linecolor "#2a9d55", \
-     "$work/ncat.data" using 1:2 title "ncat --chat" linewidth 2 linecolor "#d98b1f", \
-     "$work/ngircd.data" using 1:2 title "ngircd" linewidth 2 linecolor "#4f86d9"
+plot for [i=1:3] word(files, i) using 1:2 title name[i] linetype i
 GNUPLOT

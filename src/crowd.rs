@@ -1,8 +1,12 @@
-//! The crowd: many clients that talk and listen at once, in one process, to measure a server with.
+//! The crowd: many clients that talk and listen at once, in one process, to measure a server.
 //!
-//! It is a measuring instrument and not a server, so it has to be cheap: one thread, sockets that
-//! never block, and one poll. What it has heard is counted in `tally` and printed by `report`; how
-//! servers want to be spoken to is in `dialect`.
+//! It is a measuring instrument and has to be cheap, so it is the one event loop of the project: one
+//! thread, one epoll, sockets that never block. With two threads per client, like the server, it
+//! would mostly measure itself. It runs on Linux only, because it needs epoll and `/proc`.
+//!
+//! This file leads the clients through a measurement. The loop is in `clients`, who talks when is in
+//! `schedule`, and what different servers speak is in `dialect`. What was heard is counted in
+//! `tally` and printed by `report`.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -10,60 +14,52 @@
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::unchecked_time_subtraction,
-    reason = "counts and times of one measurement are far from where these lose anything"
+    reason = "the counts and times of one measurement are far below the limits of these types"
 )]
 
 pub mod dialect;
 pub mod options;
+mod schedule;
+// Clients count what they hear, and a report prints it.
+mod tally;
+mod clients;
+mod process;
 mod progress;
 mod report;
-mod tally;
 
 use crate::client::{connect, lost};
 use crate::net::limits::raise_descriptors;
-use dialect::{MARK, Notices};
+use clients::Clients;
 use hdrhistogram::Histogram;
-use memchr::memchr_iter;
 use options::Options;
 use progress::{PROGRESS_INTERVAL, Progress};
-use report::{Process, Report};
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::os::fd::OwnedFd;
+use report::Report;
+use schedule::Schedule;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
-use tally::Tally;
 
-/// One read takes at most so much, in bytes: about what a busy room sends at a time.
-const READ: usize = 256 * 1024;
-
-/// While we wait for all to be in, somebody speaks when nothing has come for so long: more would
-/// slow down the joining that is to be measured.
+/// While clients join, one sends a probe when nothing has arrived for this long. More probes would
+/// slow down the joining that we measure.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// Somebody speaks this often at least, for where it is never quiet.
+/// Maximum time between two probes, for servers that are never quiet.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What has not come after so long without anything coming is lost.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Nor is it waited longer for what has been said already: a server that paces its clients may take
-/// hours for what they have flooded it with.
-const MAX_TAIL: Duration = Duration::from_secs(10);
-
-/// Most bytes that one client may keep for a socket that does not take them.
-const MAX_UNSENT: usize = 1024 * 1024;
-
-/// Most messages that are said before looking whether something has come.
-const MAX_DUE: usize = 1024;
-
-/// A server that does not let all in takes too long.
+/// Maximum time until a server has let everyone in.
 const JOIN_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Without a pace so many messages are said at a time.
-const BURST: u64 = 64;
+/// Time for the last probes to arrive before the measurement begins.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Maximum number of bytes kept for a socket that does not take them.
+const MAX_UNSENT: usize = 1024 * 1024;
+
+/// When nothing has arrived for this long, what is missing is lost.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Maximum wait for messages still in flight: a server that paces its clients may take hours to
+/// deliver a flood.
+const MAX_TAIL: Duration = Duration::from_secs(10);
 
 /// Runs the crowd, and prints what it has measured on standard output.
 ///
@@ -71,7 +67,7 @@ const BURST: u64 = 64;
 /// One sentence that says what went wrong.
 pub fn run(options: &Options) -> Result<(), String> {
     let report = Crowd::join(options)
-        .and_then(|crowd| crowd.talk(options))
+        .and_then(Crowd::measure)
         .map_err(|error| lost(&error))?;
     let text = if options.json {
         report.json()
@@ -83,290 +79,188 @@ pub fn run(options: &Options) -> Result<(), String> {
         .map_err(|error| format!("Cannot print ({error})."))
 }
 
-struct Crowd {
-    poll: OwnedFd,
-    clients: Vec<Client>,
-    start: Instant,
+struct Crowd<'a> {
+    options: &'a Options,
+    clients: Clients,
     joined_in: Duration,
-    buffer: Vec<u8>,
-    last_read: Instant,
-    tally: Tally,
 }
 
-struct Client {
-    stream: TcpStream,
-    has_heard: bool,
-    /// What the socket did not take yet.
-    unsent: Vec<u8>,
-    notices: Notices,
-}
-
-/// What was said so far.
+/// What the talkers have sent so far.
 struct Talk {
     begin: Instant,
-    n_sent: u64,
+    schedule: Schedule,
     lateness: Histogram<u64>,
+    progress: Progress,
 }
 
-impl Crowd {
-    /// Connects everyone, and waits until everyone has heard somebody.
-    fn join(options: &Options) -> io::Result<Self> {
-        let start = Instant::now();
+impl<'a> Crowd<'a> {
+    /// Returns a crowd in which everyone is in the room.
+    fn join(options: &'a Options) -> io::Result<Self> {
         raise_descriptors();
-        options.pid.map(Process::memory).transpose()?;
-        // Looked up once.
-        let mut address = options.address.clone();
+        // A wrong pid should fail now, and not when everyone is in.
+        options.pid.map(process::memory).transpose()?;
         let mut crowd = Self {
-            poll: epoll::create(CreateFlags::CLOEXEC)?,
-            clients: Vec::new(),
-            start,
+            options,
+            clients: Clients::new()?,
             joined_in: Duration::ZERO,
-            buffer: vec![0; READ],
-            last_read: start,
-            tally: Tally::new(0).map_err(io::Error::other)?,
         };
-        for number in 0..options.n_clients {
-            let stream = connect(&address, |_| Ok(()))?;
-            address = stream.peer_addr()?.to_string();
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            epoll::add(
-                &crowd.poll,
-                &stream,
-                EventData::new_u64(number as u64),
-                EventFlags::IN,
-            )?;
-            let mut client = Client {
-                stream,
-                has_heard: false,
-                unsent: Vec::new(),
-                notices: Notices::default(),
-            };
-            client.send(&options.dialect.hello(number))?;
-            crowd.clients.push(client);
-        }
-        let mut prober = (0..options.n_clients).cycle();
-        let mut last_probe = Instant::now();
-        while !crowd.clients.iter().all(|client| client.has_heard) {
-            let now = Instant::now();
-            if now - start > JOIN_TIMEOUT {
-                return Err(io::Error::other(
-                    "Not everyone was let in within a minute: has the server room for so many?",
-                ));
-            }
-            let quiet = crowd.last_read.max(last_probe) + QUIET;
-            let next_probe = quiet.min(last_probe + PROBE_INTERVAL);
-            if now >= next_probe {
-                let prober = prober.next().unwrap_or_default();
-                let probe = options.dialect.message(0, options.size);
-                crowd.clients[prober].send(&probe)?;
-                last_probe = now;
-            }
-            crowd.listen(next_probe)?;
-        }
+        let start = Instant::now();
+        crowd.connect_everyone()?;
+        crowd.wait_until_everyone_is_in(start + JOIN_TIMEOUT)?;
         crowd.joined_in = start.elapsed();
         Ok(crowd)
     }
 
-    /// Lets them talk, and waits until everything has come that will.
-    fn talk(mut self, options: &Options) -> io::Result<Report> {
-        // What was said while they joined is through after this.
-        let settled = Instant::now() + Duration::from_secs(1);
-        while Instant::now() < settled {
-            self.listen(settled)?;
+    /// Connects those who stay, and before each of them those who join and leave.
+    fn connect_everyone(&mut self) -> io::Result<()> {
+        let n_per_stay = self.options.n_churn + 1;
+        let mut address = self.options.address.clone();
+        for number in 0..self.options.n_clients * n_per_stay {
+            let stream = connect(&address, |_| Ok(()))?;
+            // A name is looked up only once.
+            address = stream.peer_addr()?.to_string();
+            let hello = self.options.dialect.hello(number);
+            if (number + 1).is_multiple_of(n_per_stay) {
+                self.clients.add(stream, &hello)?;
+            } else {
+                clients::join_and_leave(stream, &hello)?;
+            }
         }
-        let start = self.stamp(Instant::now()) + 1;
-        self.tally = Tally::new(start).map_err(io::Error::other)?;
-        let memory = options.pid.map(Process::memory).transpose()?;
-        let cpu_before = options.pid.map(Process::cpu).transpose()?;
-        let own_cpu_before = Process::cpu(std::process::id())?;
+        Ok(())
+    }
 
-        let hearers = options.n_clients - usize::from(!options.dialect.echoes());
+    /// Waits until every client has heard a probe. The clients take turns to send one.
+    fn wait_until_everyone_is_in(&mut self, deadline: Instant) -> io::Result<()> {
+        let probe = self.options.dialect.message(0, self.options.size);
+        let mut probers = (0..self.options.n_clients).cycle();
+        let mut last_probe = Instant::now();
+        while !self.clients.all_have_heard() {
+            let now = Instant::now();
+            if now > deadline {
+                return Err(io::Error::other(
+                    "Not everyone was let in within a minute: is the server full?",
+                ));
+            }
+            let quiet = self.clients.last_read.max(last_probe) + QUIET;
+            let next_probe = quiet.min(last_probe + PROBE_INTERVAL);
+            if now >= next_probe {
+                let prober = probers.next().unwrap_or_default();
+                self.clients.list[prober].send(&probe)?;
+                last_probe = now;
+            }
+            self.clients.listen(next_probe)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the talkers talk, and measures until everything has arrived that will.
+    fn measure(mut self) -> io::Result<Report> {
+        let options = self.options;
+        self.settle()?;
+        self.clients.restart_tally()?;
+        let own_cpu = || process::cpu(std::process::id());
+        let server_cpu = || options.pid.map(process::cpu).transpose();
+        let server_memory = options.pid.map(process::memory).transpose()?;
+        let (own_cpu_before, server_cpu_before) = (own_cpu()?, server_cpu()?);
         let mut talk = Talk {
             begin: Instant::now(),
-            n_sent: 0,
-            lateness: tally::histogram().map_err(io::Error::other)?,
+            schedule: Schedule::new(options.n_talkers, options.rate, options.seconds),
+            lateness: tally::histogram()?,
+            progress: Progress::new(options.json),
         };
-        self.last_read = talk.begin;
-        self.watch_talkers(options, EventFlags::IN | EventFlags::OUT)?;
-        let mut progress = Progress::new(options.json);
-        while let Some(next_due) = self.say_what_is_due(options, &mut talk)? {
-            self.listen(next_due)?;
-            progress.show(talk.n_sent, self.tally.n_delivered);
-        }
-        let said = Instant::now();
-        let is_waiting =
-            |crowd: &Self| crowd.last_read.elapsed() <= PATIENCE && said.elapsed() <= MAX_TAIL;
-        while self.clients.iter().any(|client| !client.unsent.is_empty()) && is_waiting(&self) {
-            self.listen(Instant::now() + PROGRESS_INTERVAL)?;
-        }
-        self.watch_talkers(options, EventFlags::IN)?;
-        let n_expected = talk.n_sent * hearers as u64;
-        while self.tally.n_delivered + self.tally.n_missed < n_expected && is_waiting(&self) {
-            self.listen(Instant::now() + PROGRESS_INTERVAL)?;
-            progress.show(talk.n_sent, self.tally.n_delivered);
-        }
-        progress.clear();
-        let took = self.last_read - talk.begin;
-        let own_cpu = Process::cpu(std::process::id())? - own_cpu_before;
-        let cpu = options.pid.map(Process::cpu).transpose()?;
+        self.clients.last_read = talk.begin;
+        self.talk(&mut talk)?;
+        let n_hearers = options.n_clients - usize::from(!options.dialect.echoes());
+        let n_expected = talk.schedule.n_sent() * n_hearers as u64;
+        self.wait_for_the_rest(&mut talk, n_expected)?;
+        let server_cpu = server_cpu()?.zip(server_cpu_before);
         Ok(Report {
             joined_in: self.joined_in,
             n_clients: options.n_clients as u64,
-            n_sent: talk.n_sent,
+            n_sent: talk.schedule.n_sent(),
             n_expected,
-            tally: self.tally,
-            took,
-            lateness: talk.lateness,
-            own_cpu,
+            took: self.clients.last_read - talk.begin,
+            own_cpu: own_cpu()? - own_cpu_before,
             elapsed: talk.begin.elapsed(),
-            server_cpu: cpu.zip(cpu_before).map(|(after, before)| after - before),
-            server_memory: memory,
+            server_cpu: server_cpu.map(|(after, before)| after - before),
+            server_memory,
+            lateness: talk.lateness,
+            tally: self.clients.tally,
         })
     }
 
-    /// Says what is due by now, and tells when more will be; nothing when all has been said.
-    fn say_what_is_due(
-        &mut self,
-        options: &Options,
-        talk: &mut Talk,
-    ) -> io::Result<Option<Instant>> {
-        let now = Instant::now();
-        let Some(rate) = options.rate else {
-            return self.say_what_fits(options, talk, now);
+    /// Reads what was said while clients joined.
+    fn settle(&mut self) -> io::Result<()> {
+        let settled = Instant::now() + SETTLE;
+        while Instant::now() < settled {
+            self.clients.listen(settled)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what the schedule says, and reads in between, until all has been sent.
+    fn talk(&mut self, talk: &mut Talk) -> io::Result<()> {
+        self.watch_talkers(true)?;
+        while let Some(next) = self.send_what_is_due(talk)? {
+            self.clients.listen(next)?;
+            self.show_progress(talk);
+        }
+        Ok(())
+    }
+
+    /// Returns when to send more, or nothing when all has been sent.
+    fn send_what_is_due(&mut self, talk: &mut Talk) -> io::Result<Option<Instant>> {
+        let can_send = |talker: usize| self.clients.list[talker].n_unsent() == 0;
+        let Some(due) = talk.schedule.due(talk.begin.elapsed(), can_send) else {
+            return Ok(None);
         };
-        let rate = rate * options.n_talkers as f64;
-        let n_messages = (rate * options.seconds).round() as u64;
-        // All messages are spread evenly over the time, and the talkers take turns.
-        for _ in 0..MAX_DUE {
-            if talk.n_sent == n_messages {
-                return Ok(None);
-            }
-            let due = talk.begin + Duration::from_secs_f64(talk.n_sent as f64 / rate);
-            if due > now {
-                return Ok(Some(due));
-            }
-            let talker = talk.n_sent as usize % options.n_talkers;
-            let message = options.dialect.message(self.stamp(due), options.size);
-            self.clients[talker].send(&message)?;
-            if self.clients[talker].unsent.len() > MAX_UNSENT {
+        for turn in due.turns {
+            let due = talk.begin + turn.due;
+            let stamp = self.clients.stamp(due);
+            let message = self.options.dialect.message(stamp, self.options.size);
+            let talker = &mut self.clients.list[turn.talker];
+            talker.send(&message.repeat(turn.n_messages))?;
+            if talker.n_unsent() > MAX_UNSENT {
                 return Err(io::Error::other(
-                    "The server does not take so many messages: try a lower --rate, or --rate 0 \
-                     for as many as it takes.",
+                    "The server takes messages too slowly: try a lower --rate, or --rate 0 for as \
+                     many as it takes.",
                 ));
             }
             let lateness = due.elapsed().as_micros() as u64;
             talk.lateness.saturating_record(lateness);
-            talk.n_sent += 1;
         }
-        Ok(Some(now))
+        Ok(Some(talk.begin + due.next))
     }
 
-    /// Says as much as the sockets of the talkers take, until the time is over.
-    fn say_what_fits(
-        &mut self,
-        options: &Options,
-        talk: &mut Talk,
-        now: Instant,
-    ) -> io::Result<Option<Instant>> {
-        let end = talk.begin + Duration::from_secs_f64(options.seconds);
-        if now >= end {
-            return Ok(None);
-        }
-        let message = options.dialect.message(self.stamp(now), options.size);
-        let burst = message.repeat(BURST as usize);
-        for talker in &mut self.clients[..options.n_talkers] {
-            if talker.unsent.is_empty() {
-                talker.send(&burst)?;
-                talk.n_sent += BURST;
-            }
-        }
-        Ok(Some(end))
-    }
-
-    /// Talkers without a pace have to be told when their sockets take more.
-    fn watch_talkers(&self, options: &Options, flags: EventFlags) -> io::Result<()> {
-        if options.rate.is_none() {
-            for (number, talker) in self.clients[..options.n_talkers].iter().enumerate() {
-                let data = EventData::new_u64(number as u64);
-                epoll::modify(&self.poll, &talker.stream, data, flags)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Microseconds since the start.
-    fn stamp(&self, at: Instant) -> u64 {
-        (at - self.start).as_micros() as u64
-    }
-
-    /// Reads what has come, or waits for it until `deadline`.
-    fn listen(&mut self, deadline: Instant) -> io::Result<()> {
-        let wait = deadline.saturating_duration_since(Instant::now());
-        let wait = Timespec {
-            tv_sec: wait.as_secs() as i64,
-            tv_nsec: i64::from(wait.subsec_nanos()),
+    /// Waits for `n_expected` deliveries, unless the server has fallen silent or takes too long.
+    fn wait_for_the_rest(&mut self, talk: &mut Talk, n_expected: u64) -> io::Result<()> {
+        let deadline = Instant::now() + MAX_TAIL;
+        let is_waiting = |clients: &Clients| {
+            clients.last_read.elapsed() <= PATIENCE && Instant::now() <= deadline
         };
-        let mut events = Vec::with_capacity(256);
-        // The wait of epoll itself is only to the millisecond.
-        let ready = &mut [PollFd::new(&self.poll, PollFlags::IN)];
-        match poll(ready, Some(&wait)) {
-            Ok(0) | Err(Errno::INTR) => return Ok(()),
-            result => result?,
-        };
-        let space = rustix::buffer::spare_capacity(&mut events);
-        epoll::wait(&self.poll, space, Some(&Timespec::default()))?;
-        for event in events {
-            let number = event.data.u64() as usize;
-            self.clients[number].push()?;
-            self.read(number)?;
+        while self.clients.list.iter().any(|it| it.n_unsent() > 0) && is_waiting(&self.clients) {
+            self.clients.listen(Instant::now() + PROGRESS_INTERVAL)?;
+        }
+        self.watch_talkers(false)?;
+        while self.clients.tally.n_heard_of() < n_expected && is_waiting(&self.clients) {
+            self.clients.listen(Instant::now() + PROGRESS_INTERVAL)?;
+            self.show_progress(talk);
+        }
+        talk.progress.clear();
+        Ok(())
+    }
+
+    /// Talkers without a rate send more whenever their sockets take it.
+    fn watch_talkers(&self, wanted: bool) -> io::Result<()> {
+        if self.options.rate.is_none() {
+            let talkers = 0..self.options.n_talkers;
+            self.clients.watch_writing(talkers, wanted)?;
         }
         Ok(())
     }
 
-    fn read(&mut self, number: usize) -> io::Result<()> {
-        let client = &mut self.clients[number];
-        let n_read = match client.stream.read(&mut self.buffer) {
-            Ok(0) if !client.has_heard => {
-                return Err(io::Error::other(
-                    "The server has closed a connection that was not in yet: has it room for so many?",
-                ));
-            }
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(n_read) => n_read,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        self.last_read = Instant::now();
-        let bytes = &self.buffer[..n_read];
-        let n_messages = memchr_iter(MARK, bytes).count() as u64;
-        client.has_heard |= n_messages > 0;
-        if let Some(answer) = dialect::answer(bytes) {
-            client.send(&answer)?;
-        }
-        self.tally.n_missed += client.notices.n_missed(bytes);
-        let now = (self.last_read - self.start).as_micros() as u64;
-        self.tally.add(bytes, n_messages, now);
-        Ok(())
-    }
-}
-
-impl Client {
-    /// Sends, or keeps what the socket does not take: a server that is not ready for it slows this
-    /// one client, not the crowd.
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.unsent.extend_from_slice(bytes);
-        self.push()
-    }
-
-    fn push(&mut self) -> io::Result<()> {
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
-                Ok(n_written) => drop(self.unsent.drain(..n_written)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    fn show_progress(&self, talk: &mut Talk) {
+        let n_sent = talk.schedule.n_sent();
+        talk.progress.show(n_sent, self.clients.tally.n_delivered);
     }
 }

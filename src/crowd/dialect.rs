@@ -1,9 +1,10 @@
-//! How different chat servers want to be spoken to, so that they can be measured by one instrument.
+//! What different chat servers speak, so that one instrument can measure them all. Pure: it turns
+//! messages into bytes and back, and sends nothing.
 
 use crate::protocol::Notice;
 use memchr::{memchr, memchr_iter};
 
-/// Stands before every stamp; no server adds one of its own.
+/// Precedes every stamp. No server adds a mark of its own.
 pub const MARK: u8 = b'^';
 
 /// Length of a stamp, in bytes: hexadecimal microseconds.
@@ -12,24 +13,25 @@ pub const STAMP: usize = 12;
 /// Shortest message, in bytes: a mark and a stamp.
 pub const MIN_SIZE: usize = 1 + STAMP;
 
-/// Longest notice of a server that matters here, in bytes.
+/// Maximum length of the notices that matter here, in bytes.
 const NOTICE: usize = 64;
 
-/// What a server speaks.
+/// The protocol that a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Trio Chat's: the first line is a name, and everyone gets every line.
+    /// Trio Chat's: the first line is a name, and every client gets every line.
     Line,
-    /// No name, and nobody gets their own lines: `ncat --chat`.
+    /// That of `ncat --chat`: no names, and no client gets its own lines.
     Raw,
-    /// IRC, one channel; nobody gets their own lines.
+    /// IRC with one channel: no client gets its own lines.
     Irc,
 }
 
 impl Dialect {
-    /// What client `number` says to be let in. The names of the last crowd may not be free yet.
+    /// Returns what client `number` says to be let in. Its name differs from those of the previous
+    /// crowd, which may not be free yet.
     pub fn hello(self, number: usize) -> Vec<u8> {
-        // IRC's names have nine characters at most.
+        // IRC names have at most nine characters.
         let name = format!("c{number:05}{:03}", std::process::id() % 1000);
         match self {
             Self::Line => format!("{name}\n"),
@@ -41,7 +43,7 @@ impl Dialect {
         .into_bytes()
     }
 
-    /// A message with `size` bytes of text, if the stamp fits.
+    /// Returns a message with `size` bytes of text, or more if the stamp does not fit.
     pub fn message(self, stamp: u64, size: usize) -> Vec<u8> {
         let mut message = match self {
             Self::Line | Self::Raw => String::new(),
@@ -60,23 +62,23 @@ impl Dialect {
         message
     }
 
-    /// A client gets its own messages too.
+    /// Whether a client gets its own messages too.
     pub fn echoes(self) -> bool {
         self == Self::Line
     }
 }
 
-/// The stamp behind a mark, if it is one.
+/// Parses the stamp behind a mark.
 pub fn stamp(bytes: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(bytes).ok()?, 16).ok()
 }
 
-/// Finds what a server says of messages that one client missed, however its words are split.
+/// Finds the notices of messages that one client missed, however they are split over reads.
 #[derive(Debug, Default)]
 pub struct Notices(Vec<u8>);
 
 impl Notices {
-    /// How many messages were missed, by what `bytes` add to what came before.
+    /// Returns how many messages were missed, according to the notices that end in `bytes`.
     pub fn n_missed(&mut self, bytes: &[u8]) -> u64 {
         let joined;
         let bytes = if self.0.is_empty() {
@@ -105,7 +107,7 @@ fn missed(line: &[u8]) -> u64 {
     }
 }
 
-/// What some bytes of the server have to be answered with: IRC's ping.
+/// Returns the answer to a ping, which IRC servers demand.
 pub fn answer(bytes: &[u8]) -> Option<Vec<u8>> {
     let line = bytes.strip_prefix(b"PING ")?;
     let end = line.iter().position(|byte| *byte == b'\n')?;

@@ -1,4 +1,5 @@
-//! The command line of `trio-chat crowd`.
+//! The command line of `trio-chat crowd`: its options, their defaults and their help. Nothing is
+//! looked up or connected here.
 
 use super::dialect::{Dialect, MIN_SIZE};
 use crate::arguments::{interval, one_address, seconds, value, whole};
@@ -6,7 +7,7 @@ use crate::protocol::MAX_LINE;
 use pico_args::Arguments;
 use std::time::Duration;
 
-/// Maximum number of clients in a crowd: their names have five digits.
+/// Maximum number of clients, those that leave included: their names have five digits.
 const MAX_CLIENTS: usize = 99_999;
 
 /// What `trio-chat crowd --help` prints.
@@ -17,13 +18,14 @@ Usage:
 ADDR is the server's address [127.0.0.1:1234].
 
 Options of the crowd:
-  --clients N             how many join [100]
-  --talkers N             how many of them talk [all]
-  --rate N                messages per second and talker, 0 for all it takes [5]
-  --size N                bytes of a message [64]
-  --seconds N             how long they talk [5]
-  --pid PID               the server's process: tell what it needs
-  --protocol NAME         what the server speaks: line, raw or irc [line]
+  --clients N             clients that join [100]
+  --churn N               others that join and leave before each of them [none]
+  --talkers N             clients that talk [all]
+  --rate N                messages per second and talker, 0 for no limit [5]
+  --size N                bytes per message [64]
+  --seconds N             time that they talk [5]
+  --pid PID               process of the server, to show what it needs
+  --protocol NAME         protocol of the server: line, raw or irc [line]
   --json                  print one line for scripts
 ";
 
@@ -32,26 +34,28 @@ Options of the crowd:
 pub struct Options {
     /// Where the server is, as HOST:PORT.
     pub address: String,
-    /// How many join; at least 1.
+    /// Clients that join and stay; at least 1.
     pub n_clients: usize,
-    /// How many of them talk; at least 1.
+    /// Others that join and leave before each one that stays.
+    pub n_churn: usize,
+    /// Clients that talk; at least 1.
     pub n_talkers: usize,
-    /// Messages per second and talker; without it as many as the sockets take.
+    /// Messages per second and talker, or none for as many as the sockets take.
     pub rate: Option<f64>,
-    /// Bytes of a message; a stamp has to fit.
+    /// Bytes per message; a stamp fits.
     pub size: usize,
-    /// How long they talk.
+    /// Time that the talkers talk.
     pub seconds: f64,
-    /// The server's process, if it is on this host.
+    /// Process of the server, if it is known.
     pub pid: Option<u32>,
-    /// What the server speaks.
+    /// Protocol of the server.
     pub dialect: Dialect,
-    /// Print one line for scripts.
+    /// Whether to print one line for scripts.
     pub json: bool,
 }
 
 impl Options {
-    /// Reads what follows the command.
+    /// Parses what follows the command.
     ///
     /// # Errors
     /// One sentence that says what is wrong.
@@ -59,6 +63,13 @@ impl Options {
         let n_clients = value(&mut arguments, "--clients", |text| whole(text, MAX_CLIENTS))?;
         let n_clients = n_clients.unwrap_or(100);
         let n_talkers = value(&mut arguments, "--talkers", |text| whole(text, usize::MAX))?;
+        let n_churn = value(&mut arguments, "--churn", |text| whole(text, MAX_CLIENTS))?;
+        let n_churn = n_churn.unwrap_or(0);
+        if n_clients * (n_churn + 1) > MAX_CLIENTS {
+            return Err(format!(
+                "--churn {n_churn}: that makes more than {MAX_CLIENTS} clients in all"
+            ));
+        }
         let line_interval = value(&mut arguments, "--rate", interval)?;
         let size = value(&mut arguments, "--size", |text| whole(text, MAX_LINE))?;
         let duration = value(&mut arguments, "--seconds", seconds)?;
@@ -69,11 +80,11 @@ impl Options {
             "line" => Ok(Dialect::Line),
             "raw" => Ok(Dialect::Raw),
             "irc" => Ok(Dialect::Irc),
-            _ => Err("that is none of line, raw and irc".to_owned()),
+            _ => Err("that is not one of line, raw and irc".to_owned()),
         })?;
         let dialect = dialect.unwrap_or(Dialect::Line);
         if n_clients == 1 && !dialect.echoes() {
-            return Err("--clients 1: nobody would hear it, with this protocol".to_owned());
+            return Err("--clients 1: with this protocol, no client would hear it".to_owned());
         }
         let json = arguments.contains("--json");
         let line_interval = line_interval.unwrap_or(Duration::from_millis(200));
@@ -81,6 +92,7 @@ impl Options {
             address: one_address(arguments)?,
             n_clients,
             n_talkers: n_talkers.unwrap_or(n_clients).min(n_clients),
+            n_churn,
             rate: (!line_interval.is_zero()).then(|| 1.0 / line_interval.as_secs_f64()),
             size: size.unwrap_or(64).max(MIN_SIZE),
             seconds: duration.map_or(5.0, |duration| duration.as_secs_f64()),
@@ -88,5 +100,47 @@ impl Options {
             dialect,
             json,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::arguments;
+
+    #[test]
+    fn a_crowd_takes_an_address_and_its_options() {
+        let line = "4321 --clients 20 --talkers 50 --churn 3 --rate 0 --size 1 --json";
+        let options = Options {
+            address: "127.0.0.1:4321".to_owned(),
+            n_clients: 20,
+            n_talkers: 20,
+            n_churn: 3,
+            rate: None,
+            size: MIN_SIZE,
+            seconds: 5.0,
+            pid: None,
+            dialect: Dialect::Line,
+            json: true,
+        };
+        assert_eq!(Options::parse(arguments(line)), Ok(options));
+    }
+
+    #[test]
+    fn a_crowd_that_makes_no_sense_is_refused_in_one_sentence() {
+        for (line, part) in [
+            (
+                "--clients 1 --protocol irc",
+                "--clients 1: with this protocol",
+            ),
+            (
+                "--clients 10000 --churn 9",
+                "--churn 9: that makes more than 99999",
+            ),
+            ("--protocol http", "--protocol http: that is not one of"),
+        ] {
+            let message = Options::parse(arguments(line)).unwrap_err();
+            assert!(message.starts_with(part), "{message}");
+        }
     }
 }

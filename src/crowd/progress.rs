@@ -1,19 +1,19 @@
-//! How far the crowd has got, for somebody who waits for it. What it has measured is in `report`.
+//! Shows a person at a terminal how far the crowd has got. What it has measured is in `report`.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// How often the line is written anew.
+/// How often the line is rewritten.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A line that is written over and over, for a person at a terminal.
+/// One line, rewritten again and again.
 pub struct Progress {
     shown: Option<Instant>,
     wanted: bool,
 }
 
 impl Progress {
-    /// Shows nothing without a terminal, and nothing beside JSON.
+    /// Returns a line that stays hidden beside JSON and without a terminal.
     pub fn new(json: bool) -> Self {
         Self {
             shown: None,
@@ -21,7 +21,7 @@ impl Progress {
         }
     }
 
-    /// Shows it, if it was not shown just now.
+    /// Rewrites the line, unless it was just rewritten.
     pub fn show(&mut self, n_sent: u64, n_delivered: u64) {
         if self.wanted
             && self
@@ -29,12 +29,12 @@ impl Progress {
                 .is_none_or(|shown| shown.elapsed() >= PROGRESS_INTERVAL)
         {
             self.shown = Some(Instant::now());
-            // It is for the eye only.
+            // Nothing depends on this line, so errors do not matter.
             let _ = write!(io::stderr(), "\r{n_sent} sent, {n_delivered} delivered ");
         }
     }
 
-    /// Leaves an empty line.
+    /// Empties the line.
     pub fn clear(&self) {
         if self.shown.is_some() {
             let _ = write!(io::stderr(), "\r\x1b[K");

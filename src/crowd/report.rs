@@ -1,56 +1,44 @@
-//! What the crowd has measured, as a person wants to read it and as a script does; and whether it
-//! can be believed.
+//! What the crowd has measured: whether it can be believed, and how to print it for a person and for
+//! a script. It measures nothing itself.
 
 use super::options::Options;
 use super::tally::Tally;
 use hdrhistogram::Histogram;
-use std::fs;
-use std::io;
 use std::time::Duration;
 
 /// A measurement.
 pub struct Report {
-    /// Until everyone had heard somebody.
+    /// Time until every client was in the room, after the others had come and gone.
     pub joined_in: Duration,
-    /// How many clients there were.
+    /// Clients in the room.
     pub n_clients: u64,
     /// Messages sent.
     pub n_sent: u64,
-    /// Deliveries that there should have been.
+    /// Deliveries if every client gets every message that it should.
     pub n_expected: u64,
     /// What was heard.
     pub tally: Tally,
-    /// From the first message to the last delivery.
+    /// Time from the first message to the last delivery.
     pub took: Duration,
-    /// From when a message was due to when it was sent, in microseconds.
+    /// Time from when a message was due to when it was sent, in microseconds.
     pub lateness: Histogram<u64>,
-    /// Processor time that the crowd itself took.
+    /// Processor time of the crowd itself.
     pub own_cpu: Duration,
-    /// How long all of it took.
+    /// Time from the first message to the end of the measurement.
     pub elapsed: Duration,
-    /// Processor time that the server took, if its pid is known.
+    /// Processor time of the server, if its pid is known.
     pub server_cpu: Option<Duration>,
-    /// The server's memory with everyone in, in bytes, if its pid is known.
+    /// Memory of the server with everyone in the room, in bytes, if its pid is known.
     pub server_memory: Option<u64>,
 }
 
 impl Report {
-    /// For a person.
+    /// Returns the report for a person.
     pub fn text(&self, options: &Options) -> String {
-        let latency = match self.doubt() {
-            Some(doubt) => format!("not shown: {doubt}"),
-            None => format!(
-                "p50 {:.1} ms, p90 {:.1}, p99 {:.1}, max {:.1}",
-                self.latency(0.5),
-                self.latency(0.9),
-                self.latency(0.99),
-                self.latency(1.0)
-            ),
-        };
         let lost = match self.n_expected.saturating_sub(self.tally.n_delivered) {
             0 => "none".to_owned(),
             n_lost => format!(
-                "{n_lost}, or later than could be waited for; the server has told of {}",
+                "{n_lost}, or still in flight at the end; the server reported {} as missed",
                 self.tally.n_missed
             ),
         };
@@ -58,21 +46,15 @@ impl Report {
             || "as fast as they can".to_owned(),
             |rate| format!("{} times a second", (rate * 1e3).round() / 1e3),
         );
-        let server = match (self.cpu_per_delivery(), self.memory_per_client()) {
-            (Some(cpu), Some(memory)) => {
-                format!("{cpu:.3} µs of processor time per delivery, {memory:.1} KB per client")
-            }
-            _ => "give --pid to see what it needs".to_owned(),
-        };
         format!(
             "Crowd of {} at {}: {} talk {pace} for {} s, {} bytes each\n\
              joined     in {:.2} s\n\
              sent       {} messages\n\
              delivered  {} of {} ({:.1} %), {:.2} million a second\n\
              lost       {lost}\n\
-             latency    {latency}\n\
+             latency    {}\n\
              the crowd  {:.2} of a core\n\
-             the server {server}\n",
+             the server {}\n",
             self.n_clients,
             options.address,
             options.n_talkers,
@@ -84,11 +66,13 @@ impl Report {
             self.n_expected,
             self.percent_delivered(),
             self.deliveries_per_second() / 1e6,
+            self.latencies_text(),
             self.own_share(),
+            self.server_text(),
         )
     }
 
-    /// For a script: one object on one line. What is not known is null.
+    /// Returns the report for a script: one object on one line, with null for what is not known.
     pub fn json(&self) -> String {
         let number = |value: Option<f64>| value.map_or("null".to_owned(), |it| format!("{it:.4}"));
         let latency = |quantile| number(self.doubt().is_none().then(|| self.latency(quantile)));
@@ -113,7 +97,29 @@ impl Report {
         )
     }
 
-    /// Why the latencies can't be believed, if they can't: they count from when a message was due,
+    fn latencies_text(&self) -> String {
+        match self.doubt() {
+            Some(doubt) => format!("not shown: {doubt}"),
+            None => format!(
+                "p50 {:.1} ms, p90 {:.1}, p99 {:.1}, max {:.1}",
+                self.latency(0.5),
+                self.latency(0.9),
+                self.latency(0.99),
+                self.latency(1.0)
+            ),
+        }
+    }
+
+    fn server_text(&self) -> String {
+        match (self.cpu_per_delivery(), self.memory_per_client()) {
+            (Some(cpu), Some(memory)) => {
+                format!("{cpu:.3} µs of processor time per delivery, {memory:.1} KB per client")
+            }
+            _ => "add --pid to see what it needs".to_owned(),
+        }
+    }
+
+    /// Returns why the latencies cannot be believed, if so. They count from when a message was due,
     /// so a crowd that is late itself would blame the server.
     fn doubt(&self) -> Option<String> {
         if self.tally.latencies.is_empty() {
@@ -121,8 +127,9 @@ impl Report {
         }
         let late = self.lateness.value_at_quantile(0.99) as f64 / 1e3;
         let latency = self.latency(0.99);
-        (late > 5.0 && late > latency / 4.0)
-            .then(|| format!("this crowd was the bottleneck, it sent {late:.0} ms late (p99)"))
+        (late > 5.0 && late > latency / 4.0).then(|| {
+            format!("this crowd was the bottleneck: it sent messages {late:.0} ms late (p99)")
+        })
     }
 
     fn latency(&self, quantile: f64) -> f64 {
@@ -150,46 +157,6 @@ impl Report {
         self.server_memory
             .map(|memory| memory as f64 / 1e3 / self.n_clients as f64)
     }
-}
-
-/// What the system says of a process.
-pub struct Process;
-
-impl Process {
-    /// Processor time of the process `pid` so far, to 10 ms.
-    ///
-    /// # Errors
-    /// When there is no such process.
-    pub fn cpu(pid: u32) -> io::Result<Duration> {
-        let stat = read(pid, "stat")?;
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-        // User and system time, in hundredths of a second.
-        let ticks: u64 = fields
-            .skip(11)
-            .take(2)
-            .filter_map(|ticks| ticks.parse::<u64>().ok())
-            .sum();
-        Ok(Duration::from_millis(ticks * 10))
-    }
-
-    /// Resident memory of the process `pid`, in bytes.
-    ///
-    /// # Errors
-    /// When there is no such process.
-    pub fn memory(pid: u32) -> io::Result<u64> {
-        let status = read(pid, "status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
-        Ok(kibibytes.unwrap_or(0) * 1024)
-    }
-}
-
-fn read(pid: u32, file: &str) -> io::Result<String> {
-    fs::read_to_string(format!("/proc/{pid}/{file}")).map_err(|error| {
-        io::Error::other(format!(
-            "There is nothing to read about process {pid} ({error})."
-        ))
-    })
 }
 
 #[cfg(test)]
@@ -241,12 +208,5 @@ mod tests {
         ] {
             assert!(json.contains(part), "{part} is not in {json}");
         }
-    }
-
-    #[test]
-    fn this_process_is_known() {
-        let pid = std::process::id();
-        assert!(Process::memory(pid).unwrap() > 0 && Process::cpu(pid).is_ok());
-        assert!(Process::cpu(u32::MAX).is_err());
     }
 }

@@ -1,40 +1,38 @@
-//! What a crowd has heard: how much of it, and how long it was under way. Pure: it is given the
-//! bytes and the time.
+//! What a crowd has heard: how many messages, and how long each was in flight. Pure: it is given the
+//! bytes and the time. How to print it is up to `report`.
 
 use super::dialect::{self, MARK, STAMP};
-use hdrhistogram::{CreationError, Histogram};
+use hdrhistogram::Histogram;
 use memchr::{memchr_iter, memrchr};
+use std::io;
 
-/// Of so many messages each is looked at.
-const EACH: u64 = 100_000;
+/// The first 100,000 messages are all timed.
+const N_ALL_TIMED: u64 = 100_000;
 
-/// After these every message is counted, and the one at every so many bytes is looked at: wherever
-/// a read begins, since those at its beginning have waited longest for the rest.
+/// After that every message is counted, but only one per 1,021 bytes is timed. The samples lie all
+/// over a read, because the messages at its beginning have waited longest.
 const SAMPLE: usize = 1021;
 
-/// Longest latency that is told apart, in microseconds.
-const LONGEST: u64 = 60_000_000;
+/// Maximum latency that is recorded, in microseconds; longer ones count as this.
+const MAX_LATENCY: u64 = 60_000_000;
 
-/// What was heard since it was started.
+/// What was heard since the start of the measurement.
 pub struct Tally {
-    /// Messages that came.
+    /// Messages that arrived.
     pub n_delivered: u64,
-    /// Messages that did not, as the server has told.
+    /// Messages that did not, according to the server.
     pub n_missed: u64,
     /// From when a message was due to when it was read, in microseconds.
     pub latencies: Histogram<u64>,
     start: u64,
-    /// Where to look closer, in bytes from the beginning of the next read.
+    /// Where the next sample is, in bytes from the beginning of the next read.
     next_sample: usize,
 }
 
 impl Tally {
-    /// Starts at the time `start`, in the microseconds of the stamps: messages stamped before are
-    /// of no interest.
-    ///
-    /// # Errors
-    /// When there is no memory.
-    pub fn new(start: u64) -> Result<Self, CreationError> {
+    /// Starts at the time `start`, in the microseconds of the stamps: messages with an earlier stamp
+    /// are counted but not timed.
+    pub fn new(start: u64) -> io::Result<Self> {
         Ok(Self {
             n_delivered: 0,
             n_missed: 0,
@@ -44,25 +42,30 @@ impl Tally {
         })
     }
 
-    /// Adds what was read at the time `now`, `n_messages` in all.
+    /// Adds the `n_messages` in the `bytes` that were read at the time `now`.
     pub fn add(&mut self, bytes: &[u8], n_messages: u64, now: u64) {
         self.n_delivered += n_messages;
-        if self.n_delivered <= EACH {
+        if self.n_delivered <= N_ALL_TIMED {
             for mark in memchr_iter(MARK, bytes) {
-                self.look(&bytes[mark + 1..], now);
+                self.time(&bytes[mark + 1..], now);
             }
             return;
         }
         while self.next_sample < bytes.len() {
             if let Some(mark) = memrchr(MARK, &bytes[..=self.next_sample]) {
-                self.look(&bytes[mark + 1..], now);
+                self.time(&bytes[mark + 1..], now);
             }
             self.next_sample += SAMPLE;
         }
         self.next_sample -= bytes.len();
     }
 
-    fn look(&mut self, message: &[u8], now: u64) {
+    /// Returns how many messages arrived or are known to be missed.
+    pub fn n_heard_of(&self) -> u64 {
+        self.n_delivered + self.n_missed
+    }
+
+    fn time(&mut self, message: &[u8], now: u64) {
         let stamp = message.get(..STAMP).and_then(dialect::stamp);
         if let Some(stamp) = stamp.filter(|stamp| *stamp >= self.start) {
             self.latencies
@@ -71,10 +74,10 @@ impl Tally {
     }
 }
 
-/// Of times up to the longest that is told apart, in microseconds. It does not grow: a histogram
-/// that does counts what is too long for it, when it is told to saturate, as next to nothing.
-pub fn histogram() -> Result<Histogram<u64>, CreationError> {
-    Histogram::new_with_bounds(1, LONGEST, 3)
+/// Returns an empty histogram of times in microseconds. Its size is fixed: one that grows would
+/// record a time that is too long for it as next to nothing.
+pub fn histogram() -> io::Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, MAX_LATENCY, 3).map_err(io::Error::other)
 }
 
 #[cfg(test)]
@@ -83,9 +86,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_messages_of_a_read_are_looked_at_alike() {
+    fn all_messages_of_a_read_are_timed_alike() {
         let mut tally = Tally::new(1000).unwrap();
-        tally.n_delivered = EACH;
+        tally.n_delivered = N_ALL_TIMED;
         // Twenty messages a read, one a millisecond: those in front are the oldest.
         for n_read in 1..1000 {
             let end = n_read * 20_000;
@@ -94,13 +97,13 @@ mod tests {
                 .collect();
             tally.add(&bytes, 20, end);
         }
-        assert_eq!(tally.n_delivered, EACH + 20 * 999);
+        assert_eq!(tally.n_delivered, N_ALL_TIMED + 20 * 999);
         let median = tally.latencies.value_at_quantile(0.5);
         assert!((9_000..12_000).contains(&median), "{median}");
     }
 
     #[test]
-    fn what_was_said_before_is_of_no_interest() {
+    fn what_was_said_before_is_not_timed() {
         let mut tally = Tally::new(1000).unwrap();
         tally.add(&Dialect::Line.message(999, 2000), 1, 5000);
         assert_eq!(tally.latencies.len(), 0);

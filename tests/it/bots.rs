@@ -1,4 +1,4 @@
-//! The bots: what they print, and what they show.
+//! The bots: they print what they do, and so make backpressure and dropped messages visible.
 
 use crate::support::{Client, Output, Process, TestServer, has_log_shape, log_text, trio_chat};
 use rustix::process::Signal;
@@ -21,7 +21,7 @@ impl Bot {
         Self { process, output }
     }
 
-    /// All it printed, without time and level.
+    /// Waits for the bot to end, and returns the texts of all its lines.
     fn texts(&mut self) -> Vec<String> {
         assert!(self.process.wait().success());
         let lines = self.output.wait_for_end();
@@ -53,7 +53,7 @@ fn the_spam_bot_sends_its_lines_and_prints_each() {
             "{text}"
         );
     }
-    // Everything that it sent is heard: five hundred words of four letters, one space between.
+    // Everyone hears what it sent: 500 words of four letters with a space between them.
     let line = format!("SpamBot 5000> {}", vec!["spam"; 500].join(" "));
     assert_eq!(line.len() - "SpamBot 5000> ".len(), 2499);
     for _ in 0..4 {
@@ -65,7 +65,7 @@ fn the_spam_bot_sends_its_lines_and_prints_each() {
 fn the_spam_bot_feels_backpressure() {
     let server = TestServer::start();
     let bot = Bot::start("spam", &server, &[]);
-    // A line that waits for the pace of the server, after many that did not.
+    // After many lines that went at once, one has to wait for the rate limit.
     let lines = bot.output.wait_until("a stall", |lines| {
         lines
             .iter()
@@ -83,10 +83,14 @@ fn the_spam_bot_feels_backpressure() {
     );
     bot.process.signal(Signal::TERM);
     let mut process = bot.process;
-    assert_eq!(process.wait().code(), Some(0), "it was told to stop");
+    assert_eq!(
+        process.wait().code(),
+        Some(0),
+        "being told to stop is not a failure"
+    );
 }
 
-/// `Sent #33 in 4.152s` is 33 and 4.152.
+/// Parses what the spam bot prints: `Sent #33 in 4.152s` is 33 and 4.152.
 pub fn sent(line: &str) -> Option<(u32, f64)> {
     let (number, time) = log_text(line).strip_prefix("Sent #")?.split_once(" in ")?;
     Some((number.parse().ok()?, time.strip_suffix('s')?.parse().ok()?))
@@ -125,7 +129,7 @@ fn the_slow_bot_reads_little_and_misses_what_is_said_meanwhile() {
 }
 
 #[test]
-fn a_second_bot_of_a_kind_takes_the_next_free_number() {
+fn another_bot_of_the_same_kind_takes_the_next_free_number() {
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");
     let _spam: Vec<_> = ["SpamBot 5000", "SpamBot 5001", "SpamBot 5002"]
@@ -158,7 +162,7 @@ fn a_second_bot_of_a_kind_takes_the_next_free_number() {
 }
 
 #[test]
-fn bots_stop_after_their_time_also_in_a_quiet_room() {
+fn bots_stop_on_time_even_in_a_quiet_room() {
     let server = TestServer::start();
     for kind in ["slow", "spam"] {
         let mut bot = Bot::start(kind, &server, &["--seconds", "0.5"]);
@@ -167,7 +171,7 @@ fn bots_stop_after_their_time_also_in_a_quiet_room() {
 }
 
 #[test]
-fn a_bot_says_so_when_the_server_goes_or_does_not_want_it() {
+fn a_bot_says_so_when_the_server_stops_or_refuses_it() {
     let server = TestServer::start();
     for kind in ["spam", "slow"] {
         let output = trio_chat()
@@ -195,7 +199,7 @@ fn a_bot_says_so_when_the_server_goes_or_does_not_want_it() {
         assert_eq!(process.wait().code(), Some(1));
         let lines = error.wait_for_end();
         assert_eq!(lines.len(), 1, "{lines:?}");
-        // Goodbye may be the first thing that the slow one hears.
+        // The goodbye may be the first thing that the slow bot hears.
         assert!(
             lines[0].contains("The server has closed the connection")
                 || lines[0].contains("The server says: The server is stopping."),
@@ -205,7 +209,7 @@ fn a_bot_says_so_when_the_server_goes_or_does_not_want_it() {
 }
 
 #[test]
-fn bots_that_are_started_together_all_get_in() {
+fn bots_started_together_all_get_in() {
     let server = TestServer::start();
     let bots: Vec<_> = (0..8).map(|_| Bot::start("spam", &server, &[])).collect();
     for number in 5000..5008 {
@@ -235,7 +239,7 @@ fn a_bot_that_finds_a_full_room_says_so() {
 }
 
 #[test]
-fn the_crowd_measures_what_it_says() {
+fn the_crowd_counts_every_message_it_sends_and_hears() {
     let server = TestServer::with(&["--rate", "0"]);
     let pid = server.process.pid().to_string();
     let address = server.address.to_string();
@@ -258,20 +262,37 @@ fn the_crowd_measures_what_it_says() {
         "--pid",
         &pid,
     ]);
-    // Ten talk five times a second, and twenty hear it.
+    // Ten clients talk five times a second, and twenty hear them.
     for part in [
         "sent       50 messages",
         "delivered  1000 of 1000 (100.0 %)",
-        "latency    p50 ",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
+    // On a busy host the crowd sends late, and must rather say so than believe its own latencies.
+    let doubt = "latency    not shown: this crowd was the bottleneck, it sent ";
+    assert!(
+        text.contains("latency    p50 ") || text.contains(doubt),
+        "{text}"
+    );
     let json = crowd(&["--clients", "5", "--seconds", "0.4", "--json"]);
     assert!(
         json.contains("\"sent\":10,\"expected\":50,\"delivered\":50,"),
         "{json}"
     );
     assert_eq!(json.lines().count(), 1);
+    // Of nine connections, every third stays.
+    let churned = crowd(&[
+        "--clients",
+        "3",
+        "--churn",
+        "2",
+        "--seconds",
+        "0.4",
+        "--json",
+    ]);
+    assert!(churned.contains("\"sent\":6,\"expected\":18,\"delivered\":18,"));
+    server.log.wait_for("Connection #33: name set to \"c00008");
     let flood = [
         "--clients",
         "9",

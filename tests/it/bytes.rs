@@ -1,5 +1,5 @@
-//! Whatever bytes arrive, and however they are split: bounded lines, clean text, and no client lost
-//! over it.
+//! Clients may send any bytes, split in any way: lines stay bounded, text is clean, and no chat
+//! client is disconnected for it.
 
 use crate::support::{Client, TestServer, n_missed};
 use std::thread;
@@ -16,7 +16,7 @@ fn b2_lines_do_not_depend_on_how_bytes_arrive() {
         client.give_name(&name);
         for (number, piece) in bytes.chunks(n_at_once).enumerate() {
             client.send(piece);
-            // What others say in between keeps the pieces apart on their way.
+            // A round trip in between keeps the pieces apart on the wire.
             witness.mark(&format!("{number}"));
         }
         client.finish();
@@ -24,7 +24,7 @@ fn b2_lines_do_not_depend_on_how_bytes_arrive() {
         let own = |line: &String| line.strip_prefix(&format!("{name}> ")).map(str::to_owned);
         let heard: Vec<_> = client.heard.iter().filter_map(own).collect();
         assert_eq!(heard, expected, "{name}");
-        // The witness has to be quiet again for the next one.
+        // The witness has to hear all of that before the next client comes.
         witness.mark("next");
     }
 }
@@ -47,7 +47,7 @@ fn b3_bad_utf8_costs_a_replacement_character_never_the_connection() {
         client.send("\n");
         client.expect(&format!("Client> {text}"));
     }
-    // Half of a character, and the other half when the first has surely arrived.
+    // Half of a character, and the other half only when the first has arrived for sure.
     client.send(b"\xf0\x9f");
     let mut other = Client::join(&server, "Other");
     client.expect("Other> here");
@@ -64,7 +64,7 @@ fn b1_nothing_a_client_sends_reaches_another_terminal_unescaped() {
     attacker.give_name("\u{1b}[31mEve\u{7}");
     attacker.send("\u{1b}[2J\u{9b}H\u{202e}evil\u{2028}\0\u{8}\n");
     witness.expect("[31mEve> [2JHevil");
-    // Every character there is, some on each line.
+    // Every character of Unicode, 500 on a line.
     let every: Vec<char> = ('\0'..=char::MAX)
         .filter(|it| !"\r\n".contains(*it))
         .collect();
@@ -87,7 +87,7 @@ fn b1_nothing_a_client_sends_reaches_another_terminal_unescaped() {
 }
 
 #[test]
-fn b4_a_line_without_end_is_delivered_in_pieces_and_memory_does_not_grow() {
+fn b4_an_endless_line_is_delivered_in_pieces_and_memory_does_not_grow() {
     let n_bytes: usize = 64 << 20;
     let server = TestServer::with(&["--rate", "0"]);
     let mut witness = Client::join(&server, "Witness");
@@ -98,7 +98,7 @@ fn b4_a_line_without_end_is_delivered_in_pieces_and_memory_does_not_grow() {
     let n_heard = thread::scope(|scope| {
         scope.spawn(move || std::io::copy(&mut sink, &mut std::io::sink()));
         scope.spawn(|| {
-            // Three bytes a character: no piece can be of just 4,096 bytes.
+            // At three bytes a character, no piece can have exactly 4,096 bytes.
             let text = "€".repeat(1 << 20);
             for _ in 0..n_bytes / text.len() {
                 sender.send(&text);
@@ -129,7 +129,7 @@ fn b4_a_line_without_end_is_delivered_in_pieces_and_memory_does_not_grow() {
         "every piece is heard or announced as missed"
     );
     let after = server.process.memory();
-    // Both clients' outboxes and the frames on their way are in this.
+    // This allows for both clients' outboxes and the frames in flight.
     assert!(
         after <= before + (3 << 20),
         "from {before} to {after} bytes"
@@ -145,11 +145,11 @@ fn b6_telnet_negotiation_is_stripped_however_it_is_split_and_ctrl_c_leaves() {
     for n_at_once in [1, 2, 3, bytes.len()] {
         let mut client = Client::connect(&server);
         for (number, piece) in bytes.chunks(n_at_once).enumerate() {
-            // It may be out before the last of it is sent.
+            // The server may close before the last piece is sent.
             let _ = std::io::Write::write_all(&mut client.stream, piece);
             witness.say(&format!("tick {n_at_once} {number}"));
         }
-        // The end comes when all it said has been said.
+        // By the end of the connection, everything it said is through.
         client.hear_all();
         let heard = witness.mark(&format!("done {n_at_once}"));
         let said: Vec<_> = heard
@@ -162,7 +162,7 @@ fn b6_telnet_negotiation_is_stripped_however_it_is_split_and_ctrl_c_leaves() {
 }
 
 #[test]
-fn b7_what_is_no_chat_client_never_becomes_a_user() {
+fn b7_a_program_that_is_not_a_chat_client_never_becomes_a_user() {
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");
     for (number, (bytes, protocol)) in [
@@ -176,7 +176,7 @@ fn b7_what_is_no_chat_client_never_becomes_a_user() {
     {
         let mut client = Client::connect(&server);
         client.send(bytes);
-        assert_eq!(client.next(), None, "it is closed");
+        assert_eq!(client.next(), None, "the connection is closed");
         server.log.wait_for(&format!(
             "Connection #{}: closed, not a chat client: it speaks {protocol}",
             number + 1
@@ -186,7 +186,7 @@ fn b7_what_is_no_chat_client_never_becomes_a_user() {
 }
 
 #[test]
-fn b7_a_first_line_that_is_longer_than_any_line_is_no_name_and_nothing_behind_it_is_said() {
+fn b7_an_overlong_first_line_is_not_a_name_and_nothing_after_it_is_said() {
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");
     let long = "a".repeat(5000);

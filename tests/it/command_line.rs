@@ -1,9 +1,9 @@
-//! The command line: help, version, and one plain sentence for whatever is wrong.
+//! The command line: help, version, and one plain sentence for each error.
 
 use crate::support::{Client, TestServer, trio_chat, until};
 use std::net::{TcpListener, TcpStream};
 
-/// Runs it to its end, and returns exit code, standard output and standard error.
+/// Runs the program to its end, and returns its exit code, standard output and standard error.
 fn run(arguments: &[&str]) -> (i32, String, String) {
     let output = trio_chat().args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -14,7 +14,8 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
     )
 }
 
-/// The last line of standard error is one sentence of ours, and no line is a crash.
+/// Fails unless the last line of standard error is a sentence of ours with `part` in it, and all
+/// others are log lines.
 fn assert_complains(arguments: &[&str], code: i32, part: &str) {
     let (found, output, error) = run(arguments);
     assert_eq!(found, code, "{arguments:?}: {error}");
@@ -75,7 +76,7 @@ fn help_names_every_option_and_fits_a_screen() {
 }
 
 #[test]
-fn version_prints_the_version_whatever_else_is_there() {
+fn version_prints_the_version_whatever_else_is_given() {
     for arguments in [
         &["-V"][..],
         &["--version"],
@@ -115,7 +116,7 @@ fn r7_a_port_in_use_is_one_sentence_and_exit_1() {
 }
 
 #[test]
-fn r7_an_address_that_is_not_ours_or_not_known_is_one_sentence_and_exit_1() {
+fn r7_a_foreign_or_unknown_address_is_one_sentence_and_exit_1() {
     assert_complains(&["192.0.2.1:1234"], 1, "not one of this host's");
     assert_complains(
         &["no-such-host.invalid:1234"],
@@ -145,7 +146,7 @@ fn quiet_logs_no_joins_and_verbose_works_too() {
     let server = TestServer::spawn(trio_chat().args(["-v", "127.0.0.1:0"]));
     Client::join(&server, "Ada");
     server.log.wait_for("closed by peer");
-    // A quiet server can't say its port, so it is given one that was just free.
+    // A quiet server doesn't log its port, so it is given one that was free a moment ago.
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

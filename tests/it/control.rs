@@ -1,5 +1,5 @@
-//! The control: some faults of `soak` against `ncat --chat`, which does not promise what Trio Chat
-//! does. It shows that the faults are real, and that the tests can fail.
+//! The control: inflicts some faults of `soak` on `ncat --chat`, which does not promise what Trio
+//! Chat does. It shows that the faults are real, and that the tests can fail.
 
 use crate::support::{Output, Process, WATCHDOG};
 use rustix::process::Signal;
@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A row of the table: to fail is what is expected here, so it fails no test.
+/// Prints a row of the table. ncat is expected to break the promises, so this fails no test.
 fn row(promise: &str, done: &str, figure: &str, kept: bool) {
     println!(
         "SOAK|{promise}|ncat --chat: {done}|{figure}|{}",
@@ -16,7 +16,8 @@ fn row(promise: &str, done: &str, figure: &str, kept: bool) {
     );
 }
 
-/// A chat server of ncat's. It has no handshake, and sends nobody their own lines.
+/// Starts ncat's chat server, with a first client. It asks for no name, and sends nobody their own
+/// lines.
 fn ncat() -> (Process, TcpStream) {
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -32,7 +33,7 @@ fn ncat() -> (Process, TcpStream) {
     (server, first)
 }
 
-/// Reads until `part` has come, or nothing for five seconds.
+/// Reads until `part` has come, or until nothing has come for five seconds.
 fn hears(stream: &TcpStream, part: &str) -> Vec<u8> {
     stream
         .set_read_timeout(Some(Duration::from_secs(5)))
@@ -70,7 +71,7 @@ fn s1_one_stuck_reader() {
         .unwrap();
     let mut sink = witness.try_clone().unwrap();
     std::thread::spawn(move || std::io::copy(&mut sink, &mut std::io::sink()));
-    // More than all sockets on the way to the stuck one hold.
+    // This is more than all sockets on the way to the stuck client can hold.
     let line = format!("{}\n", "x".repeat(2499));
     let n_sent = (0..8000)
         .take_while(|_| sender.write_all(line.as_bytes()).is_ok())

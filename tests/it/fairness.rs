@@ -1,4 +1,4 @@
-//! Everyone has the same share, hears the same order, and is heard to the last line.
+//! Everyone has the same share of the room, sees the same order, and is heard to the last line.
 
 use crate::bots::sent;
 use crate::support::{Client, Output, Process, TestServer, n_missed, trio_chat};
@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn s4_everyone_has_five_messages_a_second_by_delay_never_by_refusal() {
+fn s4_everyone_has_five_messages_a_second_and_more_are_delayed_never_refused() {
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");
     let n_lines = 16;
@@ -27,7 +27,7 @@ fn s4_everyone_has_five_messages_a_second_by_delay_never_by_refusal() {
         let (name, number) = line.split_once("> ").unwrap();
         let sender: usize = name.strip_prefix("Sender ").unwrap().parse().unwrap();
         assert_eq!(number, next[sender].to_string());
-        // The first line of a pause goes at once, each later one has its slot.
+        // The first line after a pause goes at once, and each later one waits for its slot.
         let earliest = Duration::from_millis(200) * next[sender];
         assert!(
             start.elapsed() >= earliest,
@@ -62,7 +62,7 @@ fn s4_an_empty_line_and_a_piece_of_a_long_one_cost_the_same() {
     }
 }
 
-/// Each pastes a hundred lines its own way; they are heard in order, and none is missing.
+/// Each client pastes 100 lines in its own way. They are heard in order, and none is missing.
 #[test]
 fn s5_a_paste_is_delayed_never_lost_or_reordered() {
     let server = TestServer::start();
@@ -92,7 +92,7 @@ fn s5_a_paste_is_delayed_never_lost_or_reordered() {
         let line = witness.next().unwrap();
         let (name, number) = line.split_once("> ").unwrap();
         let paste: usize = name.strip_prefix("Paste ").unwrap().parse().unwrap();
-        assert_eq!(number, next[paste].to_string(), "of {name}");
+        assert_eq!(number, next[paste].to_string(), "{name}");
         next[paste] += 1;
     }
     for mut paste in pastes {
@@ -133,12 +133,12 @@ fn s6_everyone_sees_one_order() {
     let first = said(&heard[0]);
     assert_eq!(first.len(), n_senders * (n_lines + 2));
     for other in &heard[1..] {
-        assert!(said(other) == first, "two readers saw two orders");
+        assert!(said(other) == first, "two readers saw different orders");
     }
 }
 
 #[test]
-fn s6_the_order_is_one_also_for_those_who_miss_some_of_it() {
+fn s6_a_client_that_misses_messages_still_sees_the_same_order() {
     let server = TestServer::with(&["--rate", "0", "--queue", "2"]);
     let mut quick = Client::join(&server, "Quick");
     let mut slow = Client::join(&server, "Slow");
@@ -173,12 +173,12 @@ fn s7_the_last_line_is_delivered_with_or_without_a_newline() {
             witness.expect(&format!("{name}> {text}"));
             client.expect(&format!("{name}> {text}"));
         }
-        assert_eq!(client.next(), None, "and then it is the end");
+        assert_eq!(client.next(), None, "the end comes after the last line");
     }
 }
 
 #[test]
-fn s7_lines_that_were_sent_before_a_reset_are_heard() {
+fn s7_lines_sent_before_a_reset_are_heard() {
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");
     let mut client = Client::join(&server, "Leaver");
@@ -193,7 +193,7 @@ fn s7_lines_that_were_sent_before_a_reset_are_heard() {
     for number in 0..20 {
         witness.expect(&format!("Leaver> {number}"));
     }
-    server.log.wait_for("Connection #1: ");
+    server.log.wait_for("Connection #1: reset by peer");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn s7_a_killed_spammer_falls_silent_within_a_second() {
             .stdout(Stdio::piped()),
     );
     let output = Output::of(spammer.child().stdout.take().unwrap());
-    // It has filled every buffer on the way: a line had to wait.
+    // A line that had to wait shows that every buffer on the way is full.
     output.wait_until("a stall", |lines| {
         lines
             .iter()
@@ -218,16 +218,16 @@ fn s7_a_killed_spammer_falls_silent_within_a_second() {
     assert!(n_heard > 0);
     server.log.wait_for("Connection #1: reset by peer");
     let since = witness.mark("silence").len();
-    assert!(since <= 6, "{since} lines since it was killed");
+    assert!(since <= 6, "{since} lines came after it was killed");
 }
 
 #[test]
-fn s7_the_last_words_of_a_reset_connection_have_an_end() {
+fn s7_the_last_words_of_a_reset_connection_are_not_heard_for_ever() {
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");
     let mut ghost = Client::join(&server, "Ghost");
     witness.expect("Ghost> here");
-    // Eight minutes of talk, in fewer bytes than a flood.
+    // Lines for eight minutes, in fewer bytes than what counts as a flood.
     ghost.send("a\n".repeat(2400));
     ghost.hear_until("Ghost> a");
     ghost.reset();
@@ -235,7 +235,7 @@ fn s7_the_last_words_of_a_reset_connection_have_an_end() {
     server.log.wait_for("Connection #1: reset by peer");
     assert!(
         start.elapsed() >= Duration::from_secs(20),
-        "a paste of a hundred lines is heard"
+        "it ended too soon for a paste of 100 lines to be heard"
     );
     let n_heard = witness.mark("now").len();
     assert!((100..=160).contains(&n_heard), "{n_heard} lines");

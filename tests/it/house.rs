@@ -1,10 +1,10 @@
 //! The shape of the source: which way its files may depend on each other. `src/lib.rs` says why.
 
+use crate::support::{project_folder, rust_files};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each part of the library must not use. `main.rs` may use everything.
+/// What the code of each part of the library must not contain. `main.rs` may use everything.
 const NEVER: [(&str, &[&str]); 9] = [
     ("arguments", &["crate::"]),
     ("logging", &["crate::"]),
@@ -55,33 +55,19 @@ const NEVER: [(&str, &[&str]); 9] = [
     ("crowd", &["crate::server", "crate::bots"]),
 ];
 
-/// The source files below `src`, and their text without the unit tests.
+/// Returns the source files below `src`, and their text without the unit tests.
 fn sources() -> BTreeMap<PathBuf, String> {
-    fn visit(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                visit(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
-                found.insert(path, code);
-            }
-        }
-    }
-    let mut found = BTreeMap::new();
-    visit(&source_folder(), &mut found);
-    found
+    let without_tests = |text: String| text.split("#[cfg(test)]").next().unwrap().to_owned();
+    let files = rust_files("src").into_iter();
+    files
+        .map(|(path, text)| (path, without_tests(text)))
+        .collect()
 }
 
-fn source_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
-}
-
-/// `src/room/outbox.rs` is `room::outbox`.
+/// Returns the module of a file: `src/room/outbox.rs` is `room::outbox`.
 fn module(path: &Path) -> String {
     let path = path
-        .strip_prefix(source_folder())
+        .strip_prefix(project_folder().join("src"))
         .unwrap()
         .with_extension("");
     path.to_str().unwrap().replace('/', "::")
@@ -112,7 +98,7 @@ fn no_part_of_the_source_uses_what_it_must_not_know() {
     }
 }
 
-/// The modules that the `use` lines of `module` name, as far as they are files of ours. Each item
+/// Returns the modules that the `use` lines of `module` name, if they are files of ours. Each item
 /// counts for the deepest file on its path.
 fn imports(module: &str, code: &str, files: &BTreeSet<String>) -> BTreeSet<String> {
     let mut paths = Vec::new();
@@ -142,7 +128,7 @@ fn imports(module: &str, code: &str, files: &BTreeSet<String>) -> BTreeSet<Strin
         .collect()
 }
 
-/// `a::{b, c::{d, e}}` is `a::b`, `a::c::d` and `a::c::e`.
+/// Expands a path: `a::{b, c::{d, e}}` is `a::b`, `a::c::d` and `a::c::e`.
 fn expand(path: &str) -> Vec<String> {
     let Some((stem, rest)) = path.split_once('{') else {
         return vec![path.trim().to_owned()];
@@ -169,7 +155,7 @@ fn expand(path: &str) -> Vec<String> {
         .collect()
 }
 
-/// A path from the root of the library; none if it leads out of it.
+/// Returns a path from the root of the library, or none if it leads out of it.
 fn absolute(module: &str, path: &str, files: &BTreeSet<String>) -> Option<String> {
     let mut here: Vec<&str> = module.split("::").collect();
     if let Some(path) = path
@@ -201,7 +187,7 @@ fn no_files_use_each_other_in_a_circle() {
         .map(|(path, code)| (module(path), imports(&module(path), code, &files)))
         .collect();
     assert!(uses["room"].contains("room::outbox") && uses["server"].contains("net::listener"));
-    // Take away the files that use nothing that is left, until there are none or they are a circle.
+    // Remove the files that use none of the remaining ones, until none remain or only circles do.
     while !uses.is_empty() {
         let ready: Vec<String> = uses
             .iter()

@@ -1,19 +1,21 @@
-//! What the host and the room can carry, and what becomes of those who want more.
+//! The limits of the host and of the room: clients beyond them are refused politely, and nobody
+//! else notices.
 
-use crate::support::{Client, TestServer, WATCHDOG, WELCOME, n_missed, until};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use std::io::{Read, Write};
+use crate::support::{Client, TestServer, n_missed, rust_files, until};
+use rustix::process::{Resource, Rlimit, prlimit};
+use std::io::Write;
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use trio_chat::protocol::Notice;
 
 #[test]
 fn l1_silent_connections_cannot_occupy_the_room() {
     let server = TestServer::with(&["--max-clients", "40"]);
     let mut ada = Client::join(&server, "Ada");
-    // More silent ones than there are seats, and some that trickle: the oldest go, one by one.
+    // There are more silent clients than seats, and some trickle bytes: the oldest are evicted.
     let mut silent: Vec<_> = (0..60).map(|_| Client::connect(&server)).collect();
     for client in &mut silent[50..] {
         client.send("x");
@@ -28,7 +30,7 @@ fn l1_silent_connections_cannot_occupy_the_room() {
     let newcomer = Client::join(&server, "Newcomer");
     ada.expect("Newcomer> here");
     newcomer.finish();
-    // Those who are left can still give a name.
+    // The silent clients that remain can still give a name.
     let last = silent.last_mut().unwrap();
     last.give_name("yes");
     last.name = "xyes".to_owned();
@@ -42,7 +44,7 @@ fn l1_bad_names_do_not_keep_newcomers_out_either() {
     for number in 0..20 {
         for _ in 0..10 {
             let mut attacker = Client::silent(&server);
-            // One that is pushed out at once may not take it any more.
+            // This fails if the attacker has been evicted already.
             let _ = attacker.stream.write_all(b">\n>\n>\n");
             attackers.push(attacker);
         }
@@ -51,11 +53,11 @@ fn l1_bad_names_do_not_keep_newcomers_out_either() {
 }
 
 #[test]
-fn l1_the_time_to_give_a_name_is_in_all_not_per_byte() {
+fn l1_trickled_bytes_do_not_extend_the_time_to_give_a_name() {
     let server = TestServer::with(&["--name-timeout", "1"]);
     let mut trickling = Client::connect(&server);
     let mut witness = Client::join(&server, "Witness");
-    // A byte for every message of the witness: five a second.
+    // It sends a byte for each message of the witness, which is five a second.
     until("the end", || {
         witness.mark("tick");
         trickling.stream.write_all(b"x").err()
@@ -63,9 +65,9 @@ fn l1_the_time_to_give_a_name_is_in_all_not_per_byte() {
     trickling.expect("* That took too long. Goodbye!");
 }
 
-/// The server as a user who is not root, with these limits, set before it starts.
+/// Starts a server under these limits, and not as root, who is exempt from the limit on threads.
 fn limited(descriptors: u64, threads: u64) -> TestServer {
-    // A folder that this user may read, unlike perhaps the one the program was built in.
+    // That user may read this folder, unlike perhaps the one the program was built in.
     let folder =
         std::env::temp_dir().join(format!("trio-chat-{}-{descriptors}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -79,8 +81,10 @@ fn limited(descriptors: u64, threads: u64) -> TestServer {
         .arg(&program)
         .args(["-v", "127.0.0.1:0"]);
     if rustix::process::geteuid().is_root() {
-        // Nobody else runs as this one, so all its processes are the server's.
-        command.uid(60_000 + u32::try_from(descriptors).unwrap());
+        // No other process runs as this user, not even in another run of the tests at the same
+        // time, so all its threads are the server's.
+        let number = std::process::id() * 256 + u32::try_from(descriptors).unwrap();
+        command.uid(50_000 + number % 10_007);
     }
     let server = TestServer::spawn(&mut command);
     std::fs::remove_dir_all(folder).unwrap();
@@ -88,7 +92,7 @@ fn limited(descriptors: u64, threads: u64) -> TestServer {
 }
 
 #[test]
-fn l2_at_the_descriptor_limit_the_chat_goes_on_and_it_recovers() {
+fn l2_at_the_descriptor_limit_the_chat_goes_on_and_the_server_recovers() {
     let server = limited(64, 10_000);
     server.log.wait_for("open files");
     let mut ada = Client::join(&server, "Ada");
@@ -110,29 +114,26 @@ fn l2_at_the_descriptor_limit_the_chat_goes_on_and_it_recovers() {
 }
 
 #[test]
-fn l2_when_descriptors_run_out_altogether_it_waits_and_recovers() {
+fn l2_when_no_descriptor_is_left_the_server_waits_and_recovers() {
     let server = TestServer::start();
     let mut ada = Client::join(&server, "Ada");
-    // Nothing is left, not even what it has kept back.
-    let pid = Pid::from_raw(server.process.pid().try_into().unwrap());
+    // This takes even the descriptors that the server keeps in reserve.
+    let pid = Some(server.process.pid());
     let limit = |current| Rlimit {
         current: Some(current),
         maximum: Some(20_000),
     };
     let before = prlimit(pid, Resource::Nofile, limit(0)).unwrap();
-    let mut waiting = TcpStream::connect(server.address).unwrap();
-    waiting.set_read_timeout(Some(WATCHDOG)).unwrap();
+    let mut waiting = Client::silent(&server);
     server.log.wait_for("Nobody can join for now");
     assert!(ada.mark("still here").is_empty());
     prlimit(pid, Resource::Nofile, before).unwrap();
-    let mut welcome = vec![0; WELCOME.len()];
-    waiting.read_exact(&mut welcome).unwrap();
-    assert_eq!(welcome, WELCOME.as_bytes());
+    waiting.expect_notice(&Notice::Welcome);
 }
 
 #[test]
 fn l3_seats_are_computed_from_the_host_and_the_process_never_aborts() {
-    // Fewer threads than even the seats need: some are turned away, and nobody else notices.
+    // There are fewer threads than the seats need: some clients are refused, and no others notice.
     let server = limited(200, 60);
     let room = server.log.wait_for("Room for ");
     let n_seats: usize = room
@@ -150,40 +151,31 @@ fn l3_seats_are_computed_from_the_host_and_the_process_never_aborts() {
     let mut n_full = 0;
     let others: Vec<_> = (0..100)
         .map(|number| {
-            let mut stream = TcpStream::connect(server.address).unwrap();
-            stream.set_read_timeout(Some(WATCHDOG)).unwrap();
-            // Each is in before the next comes, so that none is pushed out.
-            writeln!(
-                stream,
-                "Guest {number}
-hello"
-            )
-            .unwrap();
-            let mut first = [0; 39];
-            stream.read_exact(&mut first[..1]).unwrap();
-            if first[0] == b'W' {
+            let mut client = Client::silent(&server);
+            client.send(format!("Guest {number}\nhello\n"));
+            if client.next().unwrap().parse() == Ok(Notice::Welcome) {
                 n_welcome += 1;
-                stream.read_exact(&mut first[1..]).unwrap();
-                stream.read_exact(&mut first[..1]).unwrap();
+                // Each is in before the next comes, so that none is evicted.
+                client.next().unwrap();
             } else {
                 n_full += 1;
             }
-            stream
+            client
         })
         .collect();
     assert_eq!(n_welcome + n_full, 100);
     assert!(
         n_full >= 100 - n_seats && n_welcome > 0,
-        "{n_welcome} are in, {n_full} not"
+        "{n_welcome} clients are in, {n_full} were refused"
     );
     ada.mark("still here");
     drop(others);
     join_when_there_is_a_seat(&server, "Bob");
 }
 
-/// Tries until the one who had it before is gone altogether.
+/// Tries to join until the client that had the name before is gone.
 fn join_when_the_name_is_free(server: &TestServer, name: &str) -> Client {
-    until("the name", || {
+    until("the name to be free", || {
         let mut client = Client::connect(server);
         client.give_name(name);
         client.say("in");
@@ -195,12 +187,9 @@ fn join_when_the_name_is_free(server: &TestServer, name: &str) -> Client {
     })
 }
 
-/// Tries until the server has seen that others have gone.
+/// Joins as soon as the server has noticed that others have left.
 fn join_when_there_is_a_seat(server: &TestServer, name: &str) -> Client {
-    let mut client = until("a seat", || {
-        let mut client = Client::silent(server);
-        (client.next().as_deref() == Some(WELCOME)).then_some(client)
-    });
+    let mut client = Client::connect_when_there_is_a_seat(server);
     client.give_name(name);
     client.mark("in");
     client
@@ -210,17 +199,12 @@ fn join_when_there_is_a_seat(server: &TestServer, name: &str) -> Client {
 fn l5_connection_storms_leave_nothing_behind() {
     let server = TestServer::with(&["--rate", "0"]);
     let mut ada = Client::join(&server, "Ada");
-    let pid = server.process.pid();
-    let count = |what| {
-        std::fs::read_dir(format!("/proc/{pid}/{what}"))
-            .unwrap()
-            .count()
-    };
+    let count = || (server.process.n_threads(), server.process.n_descriptors());
     let storm = |n_clients| {
         for number in 0..n_clients {
             let mut client = Client::silent(&server);
             match number % 4 {
-                // Some say nothing, some are gone in the middle of it, half of them by a reset.
+                // Some say nothing, some leave in the middle of a line, and half end by a reset.
                 0 => client.reset(),
                 1 => {
                     client.send("Guest");
@@ -235,18 +219,18 @@ fn l5_connection_storms_leave_nothing_behind() {
             }
         }
     };
-    // All who came are gone when as many threads and descriptors are left as before.
-    let settle = |threads, descriptors| {
+    // The storm is over when as many threads and descriptors are left as before it.
+    let before = count();
+    let settle = || {
         until("the threads and descriptors of before", || {
-            ((count("task"), count("fd")) == (threads, descriptors)).then_some(())
+            (count() == before).then_some(())
         });
     };
-    let before = (count("task"), count("fd"));
     storm(400);
-    settle(before.0, before.1);
+    settle();
     let memory = server.process.memory();
     storm(1600);
-    settle(before.0, before.1);
+    settle();
     let later = server.process.memory();
     assert!(
         later <= memory + (5 << 20),
@@ -270,7 +254,7 @@ fn r4_a_panic_in_one_clients_threads_costs_that_client_only() {
         ada.expect("Victim> here");
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            // Others talk all the while, and miss none of their own lines.
+            // Others talk all the while, and miss no message.
             for name in ["One", "Two"] {
                 let mut talker = Client::join(&server, name);
                 let over = &over;
@@ -284,7 +268,7 @@ fn r4_a_panic_in_one_clients_threads_costs_that_client_only() {
             victim.say(&format!("panic {name}"));
             victim.hear_all();
             server.log.wait_for(&format!("[ERROR] {name} panicked"));
-            // Its seat, its place in the room and its name are free.
+            // The victim's seat, its place in the room and its name are free again.
             join_when_the_name_is_free(&server, "Victim").mark("again");
             over.store(true, Ordering::Relaxed);
         });
@@ -295,31 +279,15 @@ fn r4_a_panic_in_one_clients_threads_costs_that_client_only() {
 
 #[test]
 fn r5_only_the_log_knows_the_wall_clock() {
-    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-    let mut n_files = 0;
-    while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-        {
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            n_files += 1;
-            assert!(
-                !std::fs::read_to_string(&path)
-                    .unwrap()
-                    .contains("SystemTime"),
-                "{path:?}"
-            );
-        }
+    let files = rust_files("src");
+    for (path, text) in &files {
+        assert!(!text.contains("SystemTime"), "{path:?}");
     }
-    assert!(n_files > 20);
+    assert!(files.len() > 20, "only {} files were read", files.len());
 }
 
 #[test]
-fn b5_of_two_who_ask_for_one_name_at_the_same_moment_one_wins() {
+fn b5_when_two_clients_ask_for_one_name_at_once_exactly_one_gets_it() {
     let server = TestServer::with(&["--rate", "0"]);
     for round in 0..1000 {
         let mut twins = [Client::connect(&server), Client::connect(&server)];
@@ -331,7 +299,7 @@ fn b5_of_two_who_ask_for_one_name_at_the_same_moment_one_wins() {
             .filter(|answer| !answer.starts_with("* "))
             .count();
         assert_eq!(n_in, 1, "{answers:?}");
-        // The one who is in is out of the way of the next round.
+        // Both are gone before the next round.
         for mut twin in twins {
             twin.finish();
             twin.hear_all();
@@ -340,7 +308,7 @@ fn b5_of_two_who_ask_for_one_name_at_the_same_moment_one_wins() {
 }
 
 #[test]
-fn b5_names_that_look_alike_are_one() {
+fn b5_names_that_look_alike_count_as_one() {
     let server = TestServer::start();
     let _rick = Client::join(&server, "Rick");
     for name in ["rick", "Ｒick", "Rіck", "Ri\u{200d}ck"] {

@@ -3,10 +3,11 @@
 use crate::support::{Client, Output, Process, TestServer, WATCHDOG, log_text, trio_chat, until};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-/// A port that was free a moment ago: these servers can't say which one they got.
+/// Returns an address that was free a moment ago. These servers can't log which one they got.
 fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -15,13 +16,12 @@ fn free_address() -> String {
         .to_string()
 }
 
-/// Chats with a server whose log nobody reads, with more connections than its log has places for.
+/// Makes more connections than the log's queue holds lines, and chats on some of them.
 fn chats(address: &str) {
     let connect = || until("a listener", || TcpStream::connect(address).ok());
     for number in 0..1500 {
         let stream = connect();
         if number % 100 == 0 {
-            use std::io::{BufRead, BufReader, Write};
             stream.set_read_timeout(Some(WATCHDOG)).unwrap();
             (&stream)
                 .write_all(format!("Guest {number}\nhello\n").as_bytes())
@@ -46,35 +46,44 @@ fn r3_the_chat_goes_on_when_standard_error_is_full_closed_stuck_or_gone() {
     let mut server = Process::spawn(serve(&address).stderr(full));
     chats(&address);
     server.signal(rustix::process::Signal::TERM);
-    assert!(server.wait().success(), "on a full disk");
+    assert!(server.wait().success(), "the server failed on a full disk");
 
-    // Held open, and never read.
+    // This pipe is held open and never read.
     let address = free_address();
     let mut server = Process::spawn(serve(&address).stderr(Stdio::piped()));
     chats(&address);
     server.signal(rustix::process::Signal::TERM);
-    assert!(server.wait().success(), "with a pipe that nobody reads");
+    assert!(
+        server.wait().success(),
+        "the server failed with a pipe that nobody reads"
+    );
 
     let address = free_address();
     let mut server = Process::spawn(serve(&address).stderr(Stdio::piped()));
     drop(server.child().stderr.take());
     chats(&address);
     server.signal(rustix::process::Signal::TERM);
-    assert!(server.wait().success(), "with a pipe whose reader has gone");
+    assert!(
+        server.wait().success(),
+        "the server failed with a pipe whose reader has gone"
+    );
 
     let address = free_address();
     let script = format!("exec {} {address} 2>&-", env!("CARGO_BIN_EXE_trio-chat"));
     let mut server = Process::spawn(Command::new("bash").args(["-c", &script]));
     chats(&address);
     server.signal(rustix::process::Signal::TERM);
-    assert!(server.wait().success(), "with standard error closed");
+    assert!(
+        server.wait().success(),
+        "the server failed with standard error closed"
+    );
 }
 
 #[test]
-fn r3_lines_that_nobody_read_are_counted() {
+fn r3_log_lines_that_are_lost_are_counted() {
     let address = free_address();
     let mut server = Process::spawn(trio_chat().args(["-v", &address]).stderr(Stdio::piped()));
-    // Neither the pipe nor the queue can hold this.
+    // This is more than the pipe and the queue can hold.
     for _ in 0..3 {
         chats(&address);
     }
@@ -86,7 +95,7 @@ fn r3_lines_that_nobody_read_are_counted() {
 }
 
 #[test]
-fn r3_drops_are_logged_in_bounded_volume_with_counts() {
+fn r3_drops_are_logged_with_counts_and_in_bounded_volume() {
     let server = TestServer::with(&["--rate", "0", "--queue", "1"]);
     let mut sender = Client::join(&server, "Sender");
     let stuck: Vec<_> = (0..60)
@@ -101,8 +110,8 @@ fn r3_drops_are_logged_in_bounded_volume_with_counts() {
             .map(|line| log_text(line).split(':').next().unwrap().to_owned())
             .collect()
     };
-    // All have their turn.
-    until("a report about each", || {
+    // Every stuck client has its turn.
+    until("a report about each client", || {
         sender.mark(&text);
         (reported().len() >= 60).then_some(())
     });
@@ -122,7 +131,7 @@ fn r3_drops_are_logged_in_bounded_volume_with_counts() {
             .map(|count| count.parse::<u64>().unwrap());
         assert!(count.is_none_or(|count| count > 1) || text.ends_with("(dropping message)"));
     }
-    // Two rounds of 20 can fall into one second of the clock, at its beginning and its end.
+    // Two rounds of 20 lines can fall into one second of the clock, at its beginning and its end.
     assert!(
         per_second.values().all(|n_lines| *n_lines <= 40),
         "{per_second:?}"

@@ -1,12 +1,12 @@
-//! What Trio Chat promises, shown over real sockets against the real binary: one module for each
-//! subject. Tests wait for facts; the time limits in `support` are watchdogs only.
+//! Shows over real sockets that the real binary keeps the promises of Trio Chat. Each subject has a
+//! module. Tests wait for facts; the time limit in `support` is a watchdog only.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test that meets the unexpected should fail there, and say what it saw"
+    reason = "a test that meets the unexpected should fail there and say what it saw"
 )]
 
 mod bots;
@@ -19,6 +19,7 @@ mod limits;
 mod log;
 mod process;
 mod protocol;
+mod readme;
 mod real_clients;
 mod scripts;
 mod siege;

@@ -1,13 +1,14 @@
-//! Starting, stopping, and what a signal or a crash leaves behind.
+//! How the server stops, how it starts again after a crash, and how its threads are named.
 
-use crate::support::{Client, GOODBYE, TestServer, trio_chat};
+use crate::support::{Client, TestServer, trio_chat};
 use rustix::process::Signal;
 use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
+use trio_chat::protocol::Notice;
 
 #[test]
-fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
+fn r1_a_signal_stops_the_server_in_order_even_with_stuck_clients() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut server = TestServer::with(&["--rate", "20"]);
         let join = |kind: &str, number: usize| Client::join(&server, &format!("{kind} {number}"));
@@ -24,7 +25,7 @@ fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
                         .count()
                 });
             }
-            // The spammers read too: also they are to hear the end.
+            // The spammers read too, since they must hear the goodbye as well.
             let heard: Vec<_> = readers
                 .into_iter()
                 .chain(spammers)
@@ -41,13 +42,13 @@ fn r1_a_signal_ends_it_in_order_though_some_are_stuck() {
                 .collect();
             (took, heard)
         });
-        assert!(took < Duration::from_secs(3), "it took {took:?}");
+        assert!(took < Duration::from_secs(3), "the stop took {took:?}");
         let tail = heard[79][heard[79].len() - 50..].to_vec();
-        assert_eq!(tail.last().map(String::as_str), Some(GOODBYE));
+        assert_eq!(tail.last().unwrap().parse(), Ok(Notice::Goodbye));
         for (number, heard) in heard.iter().enumerate() {
             assert!(
                 heard.ends_with(&tail),
-                "{number} did not hear the last lines"
+                "client {number} did not hear the last lines"
             );
         }
         drop(stuck);
@@ -67,7 +68,7 @@ fn r1_what_was_said_before_the_signal_is_heard_before_the_goodbye() {
             .map(|number| format!("{number}\n"))
             .collect::<String>(),
     );
-    // Half of it is out, and the rest somewhere on its way.
+    // Half of the lines are out, and the others in flight.
     sender.hear_until(&format!("Sender> {}", n_lines / 2));
     assert!(server.stop().success());
     let numbers = |heard: &[String]| -> Vec<usize> {
@@ -81,13 +82,13 @@ fn r1_what_was_said_before_the_signal_is_heard_before_the_goodbye() {
     assert!(said.len() > n_lines / 2 && said == (0..said.len()).collect::<Vec<_>>());
     for reader in &mut readers {
         reader.hear_all();
-        assert_eq!(reader.heard.last().map(String::as_str), Some(GOODBYE));
+        assert_eq!(reader.heard.last().unwrap().parse(), Ok(Notice::Goodbye));
         assert_eq!(numbers(&reader.heard), said);
     }
 }
 
 #[test]
-fn r1_a_second_signal_ends_it_at_once() {
+fn r1_a_second_signal_ends_the_server_at_once() {
     let mut server = TestServer::with(&["--rate", "0"]);
     let mut sender = Client::join(&server, "Sender");
     let stuck = Client::join(&server, "Stuck");
@@ -95,7 +96,7 @@ fn r1_a_second_signal_ends_it_at_once() {
     while !server.log.lines().concat().contains("queue is full!") {
         sender.mark(&text);
     }
-    // The stuck one would hold it up for two seconds.
+    // The stuck client would delay an orderly stop by two seconds.
     let start = Instant::now();
     server.process.signal(Signal::INT);
     server.log.wait_for("Stopping");
@@ -110,18 +111,16 @@ fn r1_a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn r2_it_starts_again_at_once_after_kill_9() {
+fn r2_the_server_starts_again_at_once_after_kill_9() {
     let first = TestServer::start();
     let address = first.address.to_string();
     let mut servers = vec![first];
     for _ in 0..20 {
-        let mut server = servers.pop().unwrap();
+        let server = servers.pop().unwrap();
         let clients: Vec<_> = (0..3)
             .map(|n| Client::join(&server, &format!("Guest {n}")))
             .collect();
-        server.process.child().kill().unwrap();
-        server.process.wait();
-        std::mem::forget(server);
+        server.kill();
         let again = TestServer::spawn(trio_chat().arg(&address));
         assert_eq!(again.address.to_string(), address);
         Client::join(&again, "First");
@@ -131,17 +130,11 @@ fn r2_it_starts_again_at_once_after_kill_9() {
 }
 
 #[test]
-fn threads_are_named_for_what_they_do_and_for_whom() {
+fn threads_are_named_for_their_function_and_their_client() {
     let server = TestServer::start();
     let _client = Client::join(&server, "Ada");
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.process.pid())).unwrap();
-    let mut names: Vec<_> = tasks
-        .map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap())
-        .map(|name| name.trim().to_owned())
-        .collect();
-    names.sort();
     assert_eq!(
-        names,
+        server.process.thread_names(),
         [
             "accept-0",
             "broadcaster",

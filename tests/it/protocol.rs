@@ -1,8 +1,9 @@
 //! The protocol and the log, to the byte.
 
-use crate::support::{Client, GOODBYE, TestServer, WELCOME, log_text, trio_chat, until};
+use crate::support::{Client, TestServer, log_text, trio_chat};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use trio_chat::protocol::Notice;
 
 #[test]
 fn a_session_looks_exactly_as_the_design_shows_it() {
@@ -10,7 +11,7 @@ fn a_session_looks_exactly_as_the_design_shows_it() {
     let mut grace = Client::join(&server, "Grace");
     let mut ada = TcpStream::connect(server.address).unwrap();
     ada.write_all(b"Ada\n").unwrap();
-    // Ada is in when Grace hears her.
+    // Ada is in the room once Grace hears her.
     ada.write_all(b"hello\n").unwrap();
     grace.expect("Ada> hello");
     grace.say("The moth is out of relay 70.");
@@ -39,7 +40,7 @@ fn white_space_around_a_line_is_trimmed_and_an_empty_line_is_no_message() {
 }
 
 #[test]
-fn a_name_that_cannot_be_had_is_explained_and_can_be_given_again() {
+fn a_client_whose_name_is_refused_is_told_why_and_may_give_another() {
     let server = TestServer::start();
     let _rick = Client::join(&server, "Rick");
     let mut client = Client::connect(&server);
@@ -64,7 +65,7 @@ fn a_name_that_cannot_be_had_is_explained_and_can_be_given_again() {
 }
 
 #[test]
-fn after_five_tries_a_client_is_told_so_and_closed() {
+fn after_five_refused_names_a_client_is_told_so_and_disconnected() {
     let server = TestServer::start();
     let mut client = Client::connect(&server);
     for _ in 0..4 {
@@ -82,7 +83,7 @@ fn after_five_tries_a_client_is_told_so_and_closed() {
 }
 
 #[test]
-fn who_gives_no_name_in_time_is_told_so_and_closed() {
+fn a_client_that_gives_no_name_in_time_is_told_so_and_disconnected() {
     let server = TestServer::with(&["--name-timeout", "1"]);
     let mut silent = Client::connect(&server);
     silent.expect("* That took too long. Goodbye!");
@@ -93,7 +94,7 @@ fn who_gives_no_name_in_time_is_told_so_and_closed() {
 }
 
 #[test]
-fn who_has_a_name_may_be_silent_for_longer_than_the_time_to_give_one() {
+fn a_client_with_a_name_may_be_silent_for_longer_than_the_name_timeout() {
     let server = TestServer::with(&["--name-timeout", "0.5"]);
     let mut named = Client::join(&server, "Ada");
     let mut unnamed = Client::connect(&server);
@@ -102,7 +103,7 @@ fn who_has_a_name_may_be_silent_for_longer_than_the_time_to_give_one() {
 }
 
 #[test]
-fn a_name_is_free_again_when_its_client_has_left() {
+fn a_name_is_free_again_once_its_client_has_left() {
     let server = TestServer::start();
     for _ in 0..3 {
         let mut rick = Client::join(&server, "Rick");
@@ -112,7 +113,7 @@ fn a_name_is_free_again_when_its_client_has_left() {
 }
 
 #[test]
-fn the_log_of_a_session_is_exact_and_says_nothing_of_what_was_said() {
+fn the_log_of_a_session_is_exact_and_contains_no_message() {
     let server = TestServer::start();
     let mut client = Client::connect(&server);
     client.give_name("SlowBot 0.0.1a");
@@ -141,7 +142,7 @@ fn the_log_of_a_session_is_exact_and_says_nothing_of_what_was_said() {
 }
 
 #[test]
-fn it_listens_on_every_address_that_it_is_given() {
+fn the_server_listens_on_every_address_given() {
     let server = TestServer::spawn(trio_chat().args(["127.0.0.1:0", "[::1]:0", "localhost:0"]));
     let lines = server.log.wait_until("three addresses", |lines| {
         lines
@@ -159,12 +160,12 @@ fn it_listens_on_every_address_that_it_is_given() {
         first.expect(&format!("Guest> from {address}"));
         let mut heard = String::new();
         stream.read_to_string(&mut heard).unwrap();
-        assert!(heard.starts_with(WELCOME), "{heard}");
+        assert!(heard.starts_with(&Notice::Welcome.line()), "{heard}");
     }
 }
 
 #[test]
-fn a_wildcard_address_is_warned_of_once_and_takes_both_families() {
+fn a_wildcard_address_brings_one_warning_and_serves_ipv4_and_ipv6() {
     let server = TestServer::spawn(trio_chat().args(["[::]:0"]));
     server.log.wait_for("Room for");
     let warnings: Vec<_> = server
@@ -176,16 +177,14 @@ fn a_wildcard_address_is_warned_of_once_and_takes_both_families() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("Anyone who can reach"), "{warnings:?}");
     for host in ["127.0.0.1", "::1"] {
-        let mut stream = TcpStream::connect((host, server.address.port())).unwrap();
-        let mut welcome = vec![0; WELCOME.len()];
-        stream.read_exact(&mut welcome).unwrap();
-        assert_eq!(welcome, WELCOME.as_bytes());
+        let mut client = Client::at((host, server.address.port()));
+        client.expect_notice(&Notice::Welcome);
         server.log.wait_for(&format!("from {host}"));
     }
 }
 
 #[test]
-fn the_one_too_many_reads_a_polite_line_and_then_the_end() {
+fn a_client_without_a_seat_reads_a_polite_line_and_then_the_end() {
     let server = TestServer::with(&["--max-clients", "2"]);
     let mut ada = Client::join(&server, "Ada");
     let bob = Client::join(&server, "Bob");
@@ -202,10 +201,7 @@ fn the_one_too_many_reads_a_polite_line_and_then_the_end() {
     bob.finish();
     server.log.wait_for("Connection #1: closed by peer");
     // The seat is given back a moment after the line is logged.
-    let mut eve = until("a seat", || {
-        let mut eve = Client::silent(&server);
-        (eve.next().as_deref() == Some(WELCOME)).then_some(eve)
-    });
+    let mut eve = Client::connect_when_there_is_a_seat(&server);
     eve.give_name("Eve");
     eve.mark("in");
 }
@@ -216,14 +212,14 @@ fn everyone_is_told_goodbye_when_the_server_stops() {
     let mut named = Client::join(&server, "Ada");
     let mut unnamed = Client::connect(&server);
     assert!(server.stop().success());
-    named.expect(GOODBYE);
+    named.expect("* The server is stopping. Goodbye!");
     assert_eq!(named.next(), None);
-    unnamed.expect(GOODBYE);
+    unnamed.expect("* The server is stopping. Goodbye!");
     assert_eq!(unnamed.next(), None);
 }
 
 #[test]
-fn the_time_to_give_a_name_is_in_all_also_where_lines_are_slow() {
+fn the_name_timeout_covers_all_tries_even_at_a_low_rate() {
     let server = TestServer::with(&["--name-timeout", "1", "--rate", "0.01"]);
     let mut client = Client::connect(&server);
     client.send("*\nA");

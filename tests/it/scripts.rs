@@ -1,4 +1,4 @@
-//! Every script, run as a user runs it.
+//! Every script, run as a user would run it.
 
 use crate::support::{Client, Output, Process, TestServer, until};
 use std::path::Path;
@@ -62,8 +62,8 @@ fn the_bot_scripts_start_the_bots_and_pass_options_on() {
             .stdout(Stdio::piped()),
     );
     let output = Output::of(slow.child().stdout.take().unwrap());
-    // It is in a moment after its name is logged, and hears what is said from then on.
-    until("something that it reads", || {
+    // The bot hears only what is said after it has joined, so the witness goes on talking.
+    until("the slow bot to read something", || {
         witness.mark("something to read");
         output
             .lines()
@@ -75,7 +75,7 @@ fn the_bot_scripts_start_the_bots_and_pass_options_on() {
 }
 
 #[test]
-fn the_demo_shows_the_three_side_by_side_and_leaves_nothing_running() {
+fn the_demo_shows_server_and_bots_side_by_side_and_leaves_nothing_running() {
     let mut demo = Process::spawn(
         script("demo.sh")
             .stdout(Stdio::piped())
@@ -105,12 +105,12 @@ fn the_demo_shows_the_three_side_by_side_and_leaves_nothing_running() {
     );
     assert!(last.contains("(slow consumer)"), "{last}");
     assert_eq!(error.wait_for_end(), Vec::<String>::new());
-    // All three are gone with the server's port.
+    // The server's port is closed, so it is gone, and no bot outlives it.
     assert!(std::net::TcpStream::connect(address).is_err());
 }
 
 #[test]
-fn scripts_refuse_what_they_do_not_know_in_one_sentence() {
+fn scripts_refuse_wrong_options_in_one_sentence() {
     for arguments in [&["--frobnicate"][..], &["--seconds"], &["--seconds", "x"]] {
         let output = script("demo.sh").args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -1,11 +1,11 @@
-//! Slow and stuck clients, and what they cost the others: nothing.
+//! Slow and stuck clients cost the others nothing, and lose only what they are told about.
 
 use crate::support::{Client, Process, TestServer, n_missed};
 use rustix::process::Signal;
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// A line like the spam bot's, told apart by its number.
+/// Returns a line as long as the spam bot's, with a number to tell it from others.
 fn long_line(number: usize) -> String {
     format!("{number} {}", "x".repeat(2490))
 }
@@ -37,7 +37,7 @@ fn s1_one_stuck_reader_delays_nobody() {
         for sender in &mut senders {
             scope.spawn(move || {
                 for number in 0..n_lines {
-                    // Each waits for its own line: it is one of those who must not be delayed.
+                    // Each sender waits for its own line, so a delay would stop it.
                     let heard = sender.mark(&long_line(number));
                     assert!(
                         heard.iter().all(|line| n_missed(line).is_none()),
@@ -48,14 +48,14 @@ fn s1_one_stuck_reader_delays_nobody() {
         }
         scope.spawn(|| hear_everything(&mut witness, n_lines));
         server.log.wait_for("queue is full!");
-        // Newcomers are greeted throughout.
+        // Newcomers can still join.
         for number in 0..5 {
             Client::join(&server, &format!("Newcomer {number}"));
         }
     });
 }
 
-/// Every line of four senders, in order, and no loss.
+/// Hears every line of four senders. Fails if any is missing or out of order.
 fn hear_everything(witness: &mut Client, n_lines: usize) {
     let mut next = [0; 4];
     while next != [n_lines; 4] {
@@ -70,7 +70,7 @@ fn hear_everything(witness: &mut Client, n_lines: usize) {
     }
 }
 
-/// What a client has heard of numbered lines, and what it was told it missed.
+/// Counts of the numbered lines that a client has heard, and of those it was told it missed.
 #[derive(Debug, Default)]
 struct Tally {
     n_delivered: u64,
@@ -91,7 +91,7 @@ impl Tally {
         assert_eq!(
             text,
             long_line(self.next),
-            "whole lines, in order, the loss where it was told"
+            "every line is whole, in order, and announced where it is missing"
         );
         self.next += 1;
         self.n_delivered += 1;
@@ -99,7 +99,7 @@ impl Tally {
 }
 
 #[test]
-fn s2_a_slow_client_is_kept_and_loses_only_what_it_is_told_of() {
+fn s2_a_slow_client_is_kept_and_told_of_every_message_it_misses() {
     let server = TestServer::with(&["--rate", "0"]);
     let mut slow = Client::join(&server, "Slow");
     let mut sender = Client::join(&server, "Sender");
@@ -108,14 +108,14 @@ fn s2_a_slow_client_is_kept_and_loses_only_what_it_is_told_of() {
     let mut tally = Tally::default();
     for number in 0..n_lines {
         sender.mark(&long_line(number));
-        // It reads now and then, and much less than is sent.
+        // The slow client reads now and then, and much less than is sent.
         if number % 400 == 399 {
             for _ in 0..60 {
                 tally.add(&slow.next().unwrap());
             }
         }
     }
-    // Nothing more is said, and still it is told of the last that it missed.
+    // Nothing more is said, and still it is told of the last messages it missed.
     while tally.n_delivered + tally.n_missed < n_lines as u64 {
         tally.add(&slow.next().unwrap());
     }
@@ -141,7 +141,7 @@ fn s3_memory_is_bounded_however_many_are_stuck() {
             sender.mark(&long_line(number));
         }
     };
-    // Twice what all their queues and sockets hold.
+    // This is twice what all their queues and sockets hold.
     flood(2000);
     let full = server.process.memory();
     flood(4000);

@@ -1,21 +1,20 @@
-//! The long forms of the promises: each prints one row for the table of `scripts/soak.sh`, which
-//! runs them. They are left out of an ordinary test run.
+//! The long forms of the promises. Each prints a row for the table of `scripts/soak.sh`, which runs
+//! them. An ordinary test run leaves them out.
 
 #![allow(
     clippy::cast_precision_loss,
     clippy::unchecked_time_subtraction,
-    reason = "these are measurements, and a clock that runs backwards should be seen"
+    reason = "these are measurements, and a clock that runs backwards should fail the test"
 )]
 
 mod clients;
 mod hosts;
 mod limits;
 
-use crate::support::Process;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// A row of the table; it fails the test when the promise is not kept.
+/// Prints a row of the table. Fails the test if the promise is not kept.
 fn row(promise: &str, done: &str, figure: &str, kept: bool) {
     println!(
         "SOAK|{promise}|{done}|{figure}|{}",
@@ -24,18 +23,10 @@ fn row(promise: &str, done: &str, figure: &str, kept: bool) {
     assert!(kept, "{promise}: {figure}");
 }
 
-/// What a pause is here: the length of a measurement, never a wait for something.
+/// Lets a measurement go on for `duration`. It is never a wait for something to happen.
 fn measure_for(duration: Duration) {
     let (_never, nothing) = mpsc::channel::<()>();
     let _ = nothing.recv_timeout(duration);
-}
-
-/// Processor time that a process has used.
-fn cpu(process: &Process) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid())).unwrap();
-    let fields: Vec<_> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
 }
 
 fn percent(part: Duration, whole: Duration) -> f64 {

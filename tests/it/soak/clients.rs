@@ -1,15 +1,17 @@
 //! Slow, loud and departing clients, at length.
 
-use super::{cpu, measure_for, mebibytes, percent, row};
-use crate::support::{Client, GOODBYE, Output, Process, TestServer, n_missed, trio_chat, until};
+use super::{measure_for, mebibytes, percent, row};
+use crate::support::{Client, Output, Process, TestServer, n_missed, trio_chat, until};
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use trio_chat::protocol::Notice;
 
-/// The 99th percentile of how long lines of four senders took to twenty others, in 20 s.
+/// Measures for 20 s how long lines from four senders take to reach twenty readers, and returns
+/// the 99th percentile.
 fn p99(server: &TestServer) -> Duration {
     let start = Instant::now();
     let seconds = Duration::from_secs(20);
@@ -23,7 +25,7 @@ fn p99(server: &TestServer) -> Duration {
         for mut sender in senders {
             scope.spawn(move || {
                 while start.elapsed() < seconds {
-                    // A slot ahead, so that what is measured is not the pace.
+                    // Longer than the rate limit asks for, which would otherwise be measured too.
                     measure_for(Duration::from_millis(220));
                     let text = format!("{} {}", start.elapsed().as_micros(), "x".repeat(2480));
                     sender.mark(&text);
@@ -63,7 +65,7 @@ fn p99(server: &TestServer) -> Duration {
 #[test]
 #[ignore = "long: run by scripts/soak.sh"]
 fn s1_one_stuck_reader_delays_nobody() {
-    // Such small times are noisy, so each is taken twice, in turn, and the better one counts.
+    // Such short times are noisy, so each is measured twice, in turn, and the better one counts.
     let calm = p99(&TestServer::start());
     let server = TestServer::start();
     let mut stuck = Process::spawn(
@@ -96,7 +98,7 @@ fn s1_one_stuck_reader_delays_nobody() {
 
 #[test]
 #[ignore = "long: run by scripts/soak.sh"]
-fn s2_a_slow_client_is_kept_and_loses_only_what_it_is_told_of() {
+fn s2_a_slow_client_is_kept_and_told_of_every_message_it_misses() {
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");
     let mut slow = Client::join(&server, "Slow");
@@ -108,7 +110,7 @@ fn s2_a_slow_client_is_kept_and_loses_only_what_it_is_told_of() {
     );
     let start = Instant::now();
     let mut text = Vec::new();
-    // 520 bytes a second, for as long as the spammer talks.
+    // It reads 520 bytes a second for as long as the spammer talks.
     while !server
         .log
         .lines()
@@ -132,7 +134,7 @@ fn s2_a_slow_client_is_kept_and_loses_only_what_it_is_told_of() {
         let n_missed: u64 = text[..whole].lines().filter_map(n_missed).sum();
         (n_delivered as u64, n_missed)
     };
-    until("the rest", || {
+    until("the remaining lines", || {
         let mut bytes = [0; 16384];
         let (n_delivered, n_missed) = total(&text);
         if n_delivered + n_missed >= 300 {
@@ -236,17 +238,17 @@ fn s4_everyone_has_five_messages_a_second() {
     drop(spammers);
 
     let mut flooder = Client::join(&server, "Flooder");
-    let before = cpu(&server.process);
+    let before = server.process.cpu();
     let start = Instant::now();
     flooder
         .stream
         .set_write_timeout(Some(Duration::from_secs(1)))
         .unwrap();
     while start.elapsed() < Duration::from_secs(10) {
-        // It is stuck most of the time: that is the point.
+        // This is stuck most of the time, which is the point.
         let _ = flooder.stream.write(&[b'\n'; 16384]);
     }
-    let share = percent(cpu(&server.process) - before, start.elapsed());
+    let share = percent(server.process.cpu() - before, start.elapsed());
     row(
         "S4",
         "a flood of newlines for 10 s",
@@ -278,7 +280,7 @@ fn s7_a_killed_spammer_falls_silent_within_a_second() {
             .unwrap();
         let mut bytes = [0; 16384];
         while let Ok(n_read) = witness.stream.read(&mut bytes) {
-            // What was on its way at that moment came before the kill.
+            // Everything read since the kill counts, even what was in flight.
             if n_read > 0 && !bytes[..n_read].starts_with(b"Witness") {
                 last = Instant::now();
             }
@@ -296,7 +298,7 @@ fn s7_a_killed_spammer_falls_silent_within_a_second() {
 
 #[test]
 #[ignore = "long: run by scripts/soak.sh"]
-fn b4_memory_does_not_grow_with_a_line() {
+fn b4_memory_does_not_grow_with_an_endless_line() {
     let server = TestServer::with(&["--rate", "0"]);
     let mut sender = Client::connect(&server);
     sender.give_name("Sender");
@@ -304,7 +306,7 @@ fn b4_memory_does_not_grow_with_a_line() {
     let text = "x".repeat(1 << 20);
     let (before, after) = thread::scope(|scope| {
         scope.spawn(move || std::io::copy(&mut sink, &mut std::io::sink()));
-        // The first of it fills what is there to be filled: buffers, frames and one outbox.
+        // The first 32 MiB fill all there is to fill: buffers, frames and one outbox.
         for _ in 0..32 {
             sender.send(&text);
         }
@@ -331,7 +333,7 @@ fn b4_memory_does_not_grow_with_a_line() {
 
 #[test]
 #[ignore = "long: run by scripts/soak.sh"]
-fn r1_a_signal_ends_it_within_three_seconds() {
+fn r1_a_signal_stops_the_server_within_three_seconds() {
     let mut server = TestServer::start();
     let mut readers: Vec<_> = (0..80)
         .map(|n| Client::join(&server, &format!("Reader {n}")))
@@ -352,7 +354,10 @@ fn r1_a_signal_ends_it_within_three_seconds() {
     let (took, n_goodbyes) = thread::scope(|scope| {
         let heard: Vec<_> = readers
             .iter_mut()
-            .map(|reader| scope.spawn(|| reader.hear_all().last().is_some_and(|l| l == GOODBYE)))
+            .map(|reader| {
+                let says_goodbye = |line: &String| line.parse() == Ok(Notice::Goodbye);
+                scope.spawn(move || reader.hear_all().last().is_some_and(says_goodbye))
+            })
             .collect();
         server.log.wait_for("queue is full!");
         let start = Instant::now();

@@ -1,4 +1,5 @@
-//! What takes more than one host: two of our own, as network namespaces. Needs root and iproute2.
+//! Promises that take more than one host to test: two network namespaces stand in for them, which
+//! needs root and iproute2.
 
 use super::{measure_for, row};
 use crate::support::{Output, Process, TestServer};
@@ -6,7 +7,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Two hosts of our own, as network namespaces with a cable between them. Needs root.
+/// Two network namespaces with a cable between them. They are deleted when this is dropped.
 struct TwoHosts {
     here: String,
     there: String,
@@ -60,7 +61,7 @@ impl TwoHosts {
         hosts
     }
 
-    /// The server on the one host.
+    /// Starts the server on one host.
     fn server(&self, options: &[&str]) -> TestServer {
         TestServer::spawn(
             Command::new("ip")
@@ -75,7 +76,7 @@ impl TwoHosts {
         )
     }
 
-    /// A netcat on the other, which gives a name if it is let in.
+    /// Starts a netcat on the other host. It gives a name, and says hello.
     fn netcat(&self, address: &str, server: &TestServer, name: &str) -> (Process, Output) {
         let port = server.address.port().to_string();
         let mut netcat = Process::spawn(
@@ -92,7 +93,7 @@ impl TwoHosts {
 
 impl Drop for TwoHosts {
     fn drop(&mut self) {
-        // The cable goes with them.
+        // The cable goes with the namespaces.
         ip(&["netns", "del", &self.here]);
         ip(&["netns", "del", &self.there]);
     }
@@ -136,7 +137,7 @@ fn r6_peers_that_vanish_without_a_word_are_found() {
     output.wait_for("Vanishing> hello");
     ip(&["-n", &hosts.there, "link", "set", "cable", "down"]);
     let start = Instant::now();
-    // Longer than any other wait.
+    // This takes longer than the watchdog of any other wait.
     while start.elapsed() < Duration::from_mins(2)
         && !server
             .log

@@ -1,7 +1,7 @@
-//! What the host and the room can carry, at length.
+//! The limits of the host and of the room, at length.
 
-use super::{cpu, measure_for, mebibytes, percent, row};
-use crate::support::{Client, TestServer, WATCHDOG, WELCOME, until};
+use super::{measure_for, mebibytes, percent, row};
+use crate::support::{Client, TestServer, WATCHDOG, until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
@@ -16,7 +16,7 @@ fn l1_silent_connections_cannot_occupy_the_room() {
     let mut longest = Duration::ZERO;
     for round in 0..20 {
         for client in &mut trickling {
-            // Most have been pushed out.
+            // This fails for most of them, since they have been evicted.
             let _ = client.stream.write(b"x");
         }
         let start = Instant::now();
@@ -41,7 +41,7 @@ fn l2_at_the_descriptor_limit_the_chat_goes_on() {
     ]));
     let mut ada = Client::join(&server, "Ada");
     let n_lines_before = server.log.lines().len();
-    let before = cpu(&server.process);
+    let before = server.process.cpu();
     let start = Instant::now();
     let others: Vec<_> = (0..200)
         .map(|_| TcpStream::connect(server.address).unwrap())
@@ -49,12 +49,10 @@ fn l2_at_the_descriptor_limit_the_chat_goes_on() {
     while start.elapsed() < Duration::from_secs(5) {
         ada.mark("still here");
     }
-    let share = percent(cpu(&server.process) - before, start.elapsed());
+    let share = percent(server.process.cpu() - before, start.elapsed());
     drop(others);
     let released = Instant::now();
-    until("a seat", || {
-        (Client::silent(&server).next().as_deref() == Some(WELCOME)).then_some(())
-    });
+    Client::connect_when_there_is_a_seat(&server);
     let recovered = released.elapsed();
     let lines = server.log.lines().split_off(n_lines_before);
     let n_trouble = lines.iter().filter(|line| line.contains("[WARN]")).count();
@@ -89,13 +87,10 @@ fn l3_the_process_never_aborts() {
         clients.push(stream);
     }
     let memory = server.process.memory();
-    let n_threads = std::fs::read_dir(format!("/proc/{}/task", server.process.pid()))
-        .unwrap()
-        .count();
-    let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.process.pid())).unwrap();
     let figure = format!(
-        "{n_in} in, {n_full} turned away, {n_threads} threads, {} mappings, {}, {} B per client",
-        maps.lines().count(),
+        "{n_in} in, {n_full} refused, {} threads, {} mappings, {}, {} B per client",
+        server.process.n_threads(),
+        server.process.n_mappings(),
         mebibytes(memory),
         memory / n_in
     );
@@ -113,13 +108,8 @@ fn l3_the_process_never_aborts() {
 fn l5_connection_storms_leave_nothing_behind() {
     let server = TestServer::start();
     let _ada = Client::join(&server, "Ada");
-    let pid = server.process.pid();
-    let count = |what| {
-        std::fs::read_dir(format!("/proc/{pid}/{what}"))
-            .unwrap()
-            .count()
-    };
-    let before = (count("task"), count("fd"));
+    let count = || (server.process.n_threads(), server.process.n_descriptors());
+    let before = count();
     let storm = |from: usize, to: usize| {
         for number in from..to {
             let mut client = Client::silent(&server);
@@ -128,9 +118,9 @@ fn l5_connection_storms_leave_nothing_behind() {
                 client.reset();
             }
         }
-        until("those of before", || {
-            (count("task").abs_diff(before.0) <= 2 && count("fd").abs_diff(before.1) <= 2)
-                .then_some(())
+        until("the threads and descriptors of before", || {
+            let now = count();
+            (now.0.abs_diff(before.0) <= 2 && now.1.abs_diff(before.1) <= 2).then_some(())
         });
     };
     storm(0, 1000);
