@@ -8,6 +8,7 @@
 )]
 
 mod clients;
+mod fuzz;
 mod hosts;
 mod limits;
 
