@@ -141,6 +141,8 @@ mod tests {
             "\u{200d} * hi",
             "Ada＞ hi",
             "Ada› hi",
+            "5ᐳ 6",
+            "\u{1d159}* hi",
         ] {
             assert_eq!(check(given), Err(Notice::ReservedName), "{given:?}");
         }

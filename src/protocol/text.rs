@@ -5,13 +5,14 @@
 
 use std::borrow::Cow;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_security::skeleton;
 use unicode_width::UnicodeWidthChar;
 
 /// Most combining marks in a row: more than any language stacks, fewer than spoil the next line.
 const MAX_MARKS: usize = 8;
 
-/// `text` without what must not reach a terminal. A tab or a line separator becomes a space, other
-/// such characters vanish. Idempotent.
+/// Returns `text` without what must not reach a terminal. A tab or a line separator becomes a
+/// space, other such characters vanish. Idempotent.
 pub fn clean(text: &str) -> Cow<'_, str> {
     // Nearly all lines are plain ASCII, which nothing below would change.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -44,14 +45,24 @@ pub fn is_visible(text: &str) -> bool {
     text.chars().any(draws)
 }
 
-/// False for blanks, zero-width characters, and letters and symbols that draw nothing: Hangul
-/// fillers, the blank Braille pattern, the null notehead.
-fn draws(character: char) -> bool {
-    let draws_nothing = matches!(
+/// Whether `character` is visible by itself: no blank, no mark, and nothing that draws nothing.
+pub fn draws(character: char) -> bool {
+    let has_width = character.width().is_some_and(|width| width > 0);
+    has_width && !character.is_whitespace() && !draws_nothing(character)
+}
+
+/// Whether `character` is invisible wherever it stands, though it is no white space.
+pub fn draws_nothing(character: char) -> bool {
+    let is_empty = matches!(
         character,
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' | '\u{1d159}'
+        // The blank Braille pattern, the null notehead, the Khitan filler.
+        '\u{2800}' | '\u{1d159}' | '\u{16fe4}'
+        // What arranges hieroglyphs.
+        | '\u{13430}'..='\u{1343f}'
     );
-    !character.is_whitespace() && character.width().is_some_and(|width| width > 0) && !draws_nothing
+    // TS 39 leaves out what Unicode wants to be ignored: joiners, selectors, Hangul fillers.
+    let mut bytes = [0; 4];
+    is_empty || skeleton(character.encode_utf8(&mut bytes)).count() == 0
 }
 
 enum Fate {
@@ -172,7 +183,16 @@ mod tests {
     #[test]
     fn what_draws_nothing_cannot_be_seen() {
         for text in [
-            "", " ", "\u{200d}", "\u{3164}", "\u{2800}", "\u{301}", "\u{1161}", "\u{d7b0}",
+            "",
+            " ",
+            "\u{200d}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{301}",
+            "\u{1161}",
+            "\u{d7b0}",
+            "\u{1d159}",
+            "\u{13430}",
         ] {
             assert!(!is_visible(text), "{text:?}");
         }

@@ -64,6 +64,29 @@ fn a_name_that_cannot_be_had_is_explained_and_can_be_given_again() {
 }
 
 #[test]
+fn b5_a_name_that_is_made_to_look_like_another_is_refused() {
+    let server = TestServer::start();
+    let _first = Client::join(&server, "Zoë O'Neil");
+    let mut client = Client::connect(&server);
+    for (name, reason) in [
+        (
+            "Zoё O'Neil",
+            "* Letters of Latin and Cyrillic look alike. Use one alphabet.",
+        ),
+        (
+            "Zoë O\u{2019}Neil",
+            "* \"Zoë O\u{2019}Neil\" is taken. Try \"Zoë O\u{2019}Neil 2\".",
+        ),
+    ] {
+        client.give_name(name);
+        client.expect(reason);
+        client.expect("Enter your name:");
+    }
+    client.give_name("Зоя");
+    assert!(client.mark("in with one alphabet").is_empty());
+}
+
+#[test]
 fn after_five_tries_a_client_is_told_so_and_closed() {
     let server = TestServer::start();
     let mut client = Client::connect(&server);
