@@ -7,12 +7,14 @@ pub mod telnet;
 pub mod lines;
 pub mod text;
 pub mod utterance;
+pub mod alphabets;
 pub mod lookalikes;
 pub mod names;
 pub mod foreign;
 
 use std::fmt;
 use std::str::FromStr;
+use unicode_script::Script;
 
 /// Maximum text of one line, in bytes of UTF-8. The spam bot's 2,500 must fit.
 pub const MAX_LINE: usize = 4096;
@@ -39,6 +41,8 @@ pub enum Notice {
     LongName,
     /// The name looks like something that the server says.
     ReservedName,
+    /// The name has letters of two scripts that do not go together.
+    MixedAlphabets(Script, Script),
     /// Somebody else has the name, or one that looks the same.
     TakenName {
         /// The name asked for.
@@ -70,6 +74,9 @@ pub struct NotANotice;
 
 /// What stands between the two names of [`Notice::TakenName`].
 const TAKEN: &str = "\" is taken. Try \"";
+
+/// What stands after the two scripts of [`Notice::MixedAlphabets`].
+const ALIKE: &str = " look alike. Use one alphabet.";
 
 impl Notice {
     /// Those whose text is always the same.
@@ -104,6 +111,10 @@ impl fmt::Display for Notice {
             Self::ReservedName => {
                 out.write_str("* A name cannot contain \">\" or start with \"*\".")
             }
+            Self::MixedAlphabets(first, second) => {
+                let scripts = format!("{first} and {second}").replace('_', " ");
+                write!(out, "* Letters of {scripts}{ALIKE}")
+            }
             Self::TakenName { wanted, free } => write!(out, "* \"{wanted}{TAKEN}{free}\"."),
             Self::NotAName => write!(out, "* A name has at most {MAX_NAME} characters. Goodbye!"),
             Self::LastTry => out.write_str("* That was the last try. Goodbye!"),
@@ -126,32 +137,40 @@ impl FromStr for Notice {
     type Err = NotANotice;
 
     fn from_str(line: &str) -> Result<Self, NotANotice> {
-        if let Some(missed) = line.strip_prefix("* You missed ") {
+        let notice = if let Some(missed) = line.strip_prefix("* You missed ") {
             let count = missed.split(' ').next().unwrap_or_default();
-            let notice = count.parse().map(Self::Missed).map_err(|_| NotANotice)?;
-            return Some(notice)
-                .filter(|it| it.to_string() == line)
-                .ok_or(NotANotice);
-        }
-        if let Some(names) = line.strip_prefix("* \"") {
-            let names = names.strip_suffix("\".").ok_or(NotANotice)?;
-            let (wanted, free) = names.rsplit_once(TAKEN).ok_or(NotANotice)?;
-            return Ok(Self::TakenName {
+            count.parse().ok().map(Self::Missed)
+        } else if let Some(scripts) = line.strip_prefix("* Letters of ") {
+            two_scripts(scripts).map(|(first, second)| Self::MixedAlphabets(first, second))
+        } else if let Some(names) = line.strip_prefix("* \"") {
+            let names = names.strip_suffix("\".");
+            let both = names.and_then(|names| names.rsplit_once(TAKEN));
+            both.map(|(wanted, free)| Self::TakenName {
                 wanted: wanted.to_owned(),
                 free: free.to_owned(),
-            });
-        }
-        let mut fixed = Self::FIXED.into_iter();
-        fixed
-            .find(|notice| notice.to_string() == line)
+            })
+        } else {
+            let mut fixed = Self::FIXED.into_iter();
+            fixed.find(|notice| notice.to_string() == line)
+        };
+        notice
+            .filter(|notice| notice.to_string() == line)
             .ok_or(NotANotice)
     }
+}
+
+/// Parses "Latin and Cyrillic look alike. Use one alphabet."
+fn two_scripts(text: &str) -> Option<(Script, Script)> {
+    let (first, second) = text.strip_suffix(ALIKE)?.split_once(" and ")?;
+    let script = |name: &str| Script::from_full_name(&name.replace(' ', "_"));
+    script(first).zip(script(second))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use unicode_script::UnicodeScript;
 
     fn some_name() -> impl Strategy<Value = String> {
         let given = prop_oneof![any::<String>(), "[a-zA-Z0-9 \".*>#]{1,32}"];
@@ -162,6 +181,8 @@ mod tests {
         prop_oneof![
             prop::sample::select(Notice::FIXED.to_vec()),
             (1..u64::MAX).prop_map(Notice::Missed),
+            (any::<char>(), any::<char>())
+                .prop_map(|(one, other)| Notice::MixedAlphabets(one.script(), other.script())),
             (some_name(), some_name())
                 .prop_map(|(wanted, free)| Notice::TakenName { wanted, free }),
         ]
@@ -193,6 +214,8 @@ mod tests {
             "* You missed 2 messages",
             "* You missed many messages.",
             "* \"Rick\" is taken.",
+            "* Letters of Latin and Rick look alike. Use one alphabet.",
+            "* Letters of Old_Italic and Latin look alike. Use one alphabet.",
             "* The server is stopping. Goodbye!\n",
             "Enter your name: ",
         ] {

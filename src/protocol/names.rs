@@ -1,7 +1,7 @@
-//! What a name may be: visible, of a bounded width, and nothing that looks like the server's own
-//! lines. Who holds which name is the roster's business.
+//! What a name may be: visible, of a bounded width, of one alphabet, and nothing that looks like the
+//! server's own lines. Who holds which name is the roster's business.
 
-use super::{MAX_NAME, Notice, lookalikes, text};
+use super::{MAX_NAME, Notice, alphabets, lookalikes, text};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Returns the name that a client gave as everyone sees it: cleaned, trimmed, and with single
@@ -17,6 +17,8 @@ pub fn check(given: &str) -> Result<String, Notice> {
         Err(Notice::LongName)
     } else if lookalikes::seems_to_be_the_servers(&shown) {
         Err(Notice::ReservedName)
+    } else if let Some((first, second)) = alphabets::mixed(&shown) {
+        Err(Notice::MixedAlphabets(first, second))
     } else {
         Ok(shown)
     }
@@ -86,6 +88,7 @@ mod tests {
             ("Zoë", "Zoë"),
             ("Алиса", "Алиса"),
             ("小明", "小明"),
+            ("ᐳᐊᑕ", "ᐳᐊᑕ"),
             ("🦀", "🦀"),
             ("a*", "a*"),
             ("\u{1b}[31mred", "[31mred"),
@@ -138,8 +141,31 @@ mod tests {
             "\u{200d} * hi",
             "Ada＞ hi",
             "Ada› hi",
+            "5ᐳ 6",
+            "\u{1d159}* hi",
         ] {
             assert_eq!(check(given), Err(Notice::ReservedName), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_keeps_to_one_alphabet() {
+        for (given, refusal) in [
+            (
+                "Rіck",
+                "* Letters of Latin and Cyrillic look alike. Use one alphabet.",
+            ),
+            (
+                "αда",
+                "* Letters of Greek and Cyrillic look alike. Use one alphabet.",
+            ),
+            (
+                "Ada 𐌀",
+                "* Letters of Latin and Old Italic look alike. Use one alphabet.",
+            ),
+        ] {
+            let refused = check(given).map_err(|notice| notice.to_string());
+            assert_eq!(refused, Err(refusal.to_owned()), "{given:?}");
         }
     }
 

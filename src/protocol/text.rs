@@ -5,38 +5,60 @@
 
 use std::borrow::Cow;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_security::skeleton;
 use unicode_width::UnicodeWidthChar;
 
-/// Most combining marks in a row: more than any language stacks, fewer than spoil the next line.
+/// Maximum number of combining marks in a row: more than any language stacks, fewer than spoil the
+/// next line.
 const MAX_MARKS: usize = 8;
 
-/// `text` without what must not reach a terminal. A tab or a line separator becomes a space, other
-/// such characters vanish. Idempotent.
+/// Maximum number of blanks in a row: with more, a line that wraps could show a forged one at the
+/// left edge of the terminal.
+const MAX_BLANKS: usize = 8;
+const TOO_MANY_SPACES: &str = "         ";
+
+/// Returns `text` without what must not reach a terminal. A tab or a line separator becomes a
+/// space, other such characters vanish, and long runs of blanks or marks are cut. Idempotent.
 pub fn clean(text: &str) -> Cow<'_, str> {
     // Nearly all lines are plain ASCII, which nothing below would change.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_plain && !text.contains(TOO_MANY_SPACES) {
         return Cow::Borrowed(text);
     }
-    let mut n_marks = 0;
+    let (mut n_marks, mut n_blanks) = (0, 0);
     let mut cleaned = String::with_capacity(text.len());
     for character in text.chars() {
-        match fate(character) {
-            Fate::Keep => n_marks = 0,
-            // Between two marks it changes nothing: both stand on the same letter.
-            Fate::KeepInvisible => {}
-            Fate::Mark => n_marks += 1,
+        let character = match fate(character) {
+            Fate::Keep if is_blank(character) => {
+                (n_marks, n_blanks) = (0, n_blanks + 1);
+                character
+            }
+            Fate::Keep => {
+                (n_marks, n_blanks) = (0, 0);
+                character
+            }
+            // It ends neither a run of marks nor one of blanks.
+            Fate::KeepInvisible => character,
+            Fate::Mark => {
+                n_marks += 1;
+                character
+            }
             Fate::Space => {
-                n_marks = 0;
-                cleaned.push(' ');
-                continue;
+                (n_marks, n_blanks) = (0, n_blanks + 1);
+                ' '
             }
             Fate::Remove => continue,
-        }
-        if n_marks <= MAX_MARKS {
+        };
+        if n_marks <= MAX_MARKS && n_blanks <= MAX_BLANKS {
             cleaned.push(character);
         }
     }
     Cow::Owned(cleaned)
+}
+
+/// Whether `character` takes up space and leaves no trace.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() || draws_nothing(character)
 }
 
 /// Whether `text` leaves a trace on a terminal.
@@ -44,14 +66,24 @@ pub fn is_visible(text: &str) -> bool {
     text.chars().any(draws)
 }
 
-/// False for blanks, zero-width characters, and letters and symbols that draw nothing: Hangul
-/// fillers, the blank Braille pattern, the null notehead.
-fn draws(character: char) -> bool {
-    let draws_nothing = matches!(
+/// Whether `character` is visible by itself: no blank, no mark, and nothing that draws nothing.
+pub fn draws(character: char) -> bool {
+    let has_width = character.width().is_some_and(|width| width > 0);
+    has_width && !character.is_whitespace() && !draws_nothing(character)
+}
+
+/// Whether `character` is invisible wherever it stands, though it is no white space.
+pub fn draws_nothing(character: char) -> bool {
+    let is_empty = matches!(
         character,
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' | '\u{1d159}'
+        // The blank Braille pattern, the null notehead, the Khitan filler.
+        '\u{2800}' | '\u{1d159}' | '\u{16fe4}'
+        // What arranges hieroglyphs.
+        | '\u{13430}'..='\u{1343f}'
     );
-    !character.is_whitespace() && character.width().is_some_and(|width| width > 0) && !draws_nothing
+    // TS 39 leaves out what Unicode wants to be ignored: joiners, selectors, Hangul fillers.
+    let mut bytes = [0; 4];
+    is_empty || skeleton(character.encode_utf8(&mut bytes)).count() == 0
 }
 
 enum Fate {
@@ -170,9 +202,45 @@ mod tests {
     }
 
     #[test]
+    fn blanks_of_any_kind_push_nothing_to_the_left_edge() {
+        for blank in [
+            " ",
+            "\t",
+            "\u{a0}",
+            "\u{3000}",
+            "\u{2800}",
+            "\u{3164}",
+            "\u{2003}\u{200d}",
+        ] {
+            let cleaned = clean(&format!("a{}b", blank.repeat(100))).into_owned();
+            let n_blanks = cleaned
+                .chars()
+                .filter(|it| is_blank(*it) && *it != '\u{200d}')
+                .count();
+            assert_eq!(n_blanks, 8, "{blank:?}: {cleaned:?}");
+            assert!(cleaned.starts_with('a') && cleaned.ends_with('b'));
+        }
+        let hidden = format!("a{}", " \u{200e}\u{301}".repeat(100));
+        assert_eq!(clean(&hidden).matches(' ').count(), 8);
+        assert_eq!(
+            clean(&format!("a{}b", " ".repeat(8))),
+            format!("a{}b", " ".repeat(8))
+        );
+    }
+
+    #[test]
     fn what_draws_nothing_cannot_be_seen() {
         for text in [
-            "", " ", "\u{200d}", "\u{3164}", "\u{2800}", "\u{301}", "\u{1161}", "\u{d7b0}",
+            "",
+            " ",
+            "\u{200d}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{301}",
+            "\u{1161}",
+            "\u{d7b0}",
+            "\u{1d159}",
+            "\u{13430}",
         ] {
             assert!(!is_visible(text), "{text:?}");
         }

@@ -65,6 +65,29 @@ fn a_client_whose_name_is_refused_is_told_why_and_may_give_another() {
 }
 
 #[test]
+fn b5_a_name_that_is_made_to_look_like_another_is_refused() {
+    let server = TestServer::start();
+    let _first = Client::join(&server, "Zoë O'Neil");
+    let mut client = Client::connect(&server);
+    for (name, reason) in [
+        (
+            "Zoё O'Neil",
+            "* Letters of Latin and Cyrillic look alike. Use one alphabet.",
+        ),
+        (
+            "Zoë O\u{2019}Neil",
+            "* \"Zoë O\u{2019}Neil\" is taken. Try \"Zoë O\u{2019}Neil 2\".",
+        ),
+    ] {
+        client.give_name(name);
+        client.expect(reason);
+        client.expect("Enter your name:");
+    }
+    client.give_name("Зоя");
+    assert!(client.mark("in with one alphabet").is_empty());
+}
+
+#[test]
 fn after_five_refused_names_a_client_is_told_so_and_disconnected() {
     let server = TestServer::start();
     let mut client = Client::connect(&server);

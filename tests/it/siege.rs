@@ -1,13 +1,14 @@
 //! People who want to spoil the room on purpose: those who send what is no text, hold seats, flood
 //! before a stop, or speak other protocols.
 
-use crate::support::{Client, TestServer, trio_chat};
+use crate::support::{Client, Output, Process, TestServer, trio_chat};
 use rustix::process::Signal;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::process::Command;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use trio_chat::protocol::Notice;
 
 /// A telnet command without a meaning here.
 const NO_OPERATION: [u8; 2] = [0xff, 0xf1];
@@ -156,25 +157,31 @@ fn r1_a_flooded_room_stops_in_time() {
 
 #[test]
 fn r4_a_room_that_fails_ends_the_process_and_nobody_hangs() {
-    let mut server = TestServer::spawn(
+    let mut process = Process::spawn(
         trio_chat()
             .arg("127.0.0.1:0")
-            .env("TRIO_CHAT_PANIC_WHEN_TOLD", "1"),
+            .env("TRIO_CHAT_PANIC_WHEN_TOLD", "1")
+            .stderr(Stdio::piped()),
     );
-    let mut ada = Client::join(&server, "Ada");
+    let log = Output::of(process.child().stderr.take().unwrap());
+    let line = log.wait_for("listening on ");
+    let address: SocketAddr = line.rsplit(' ').next().unwrap().parse().unwrap();
+    let mut ada = Client::at(address);
+    ada.expect_notice(&Notice::Welcome);
+    ada.give_name("Ada");
+    ada.mark("here");
     let joining: Vec<_> = (0..50)
         .map(|number| {
-            let mut stream = TcpStream::connect(server.address).unwrap();
+            let mut stream = TcpStream::connect(address).unwrap();
             write!(stream, "Guest {number}\nhello\n").unwrap();
             stream
         })
         .collect();
     ada.say("panic broadcaster");
-    assert_eq!(server.process.wait().code(), Some(1));
+    assert_eq!(process.wait().code(), Some(1));
     for mut stream in joining {
         // It ends, in whatever way.
         let _ = stream.read_to_end(&mut Vec::new());
     }
-    server.log.wait_for("The server has failed");
-    server.stop_after_a_panic();
+    log.wait_for("The server has failed");
 }

@@ -461,9 +461,9 @@ mod tests {
     fn one_address_may_join_ten_times_a_second_however_often_it_reconnects() {
         let seats = Seats::new(40);
         let now = Instant::now();
-        for number in 0..5 {
-            let seat = sit(&seats, number, "192.0.2.1", false).unwrap();
-            assert_eq!(seat.next_join(now), JOIN_INTERVAL * number as u32);
+        for number in 0..5_u32 {
+            let seat = sit(&seats, number.into(), "192.0.2.1", false).unwrap();
+            assert_eq!(seat.next_join(now), JOIN_INTERVAL * number);
         }
         for (id, from) in [(5, "192.0.2.2"), (6, "127.0.0.1"), (7, "127.0.0.1")] {
             let seat = sit(&seats, id, from, false).unwrap();
@@ -474,9 +474,9 @@ mod tests {
     #[test]
     fn addresses_that_come_and_go_do_not_pile_up() {
         let seats = Seats::new(40);
-        for number in 0..2 * MAX_IDLE_ORIGINS as u32 {
-            let from = std::net::Ipv4Addr::from(0x0100_0000 + number).to_string();
-            drop(sit(&seats, number.into(), &from, false).unwrap());
+        for (number, id) in (0..2 * MAX_IDLE_ORIGINS).zip(0..) {
+            let from = format!("192.0.{}.{}", number / 256, number % 256);
+            drop(sit(&seats, id, &from, false).unwrap());
         }
         assert!(seats.state.lock().origins.len() <= MAX_IDLE_ORIGINS);
     }

@@ -1,7 +1,7 @@
 //! Who holds which name. A name is held by a guard and is free again when that is dropped, on every
 //! path out of a session. What a name may be, and which names look the same, is in `protocol`.
 
-use crate::protocol::lookalikes::Keys;
+use crate::protocol::lookalikes::Key;
 use crate::protocol::{Notice, names};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The names in use.
 #[derive(Debug, Default)]
 pub struct Roster {
-    /// The keys that all names hold, and how many names hold each.
+    /// The texts of all names' keys, and how many times each is held.
     taken: Mutex<HashMap<String, usize>>,
 }
 
@@ -19,7 +19,7 @@ pub struct Roster {
 pub struct Name<'a> {
     roster: &'a Roster,
     shown: Arc<str>,
-    keys: Keys,
+    keys: Vec<Key>,
 }
 
 impl Roster {
@@ -29,7 +29,7 @@ impl Roster {
     /// The refusal that the client is told.
     pub fn claim(&self, given: &str) -> Result<Name<'_>, Notice> {
         let wanted = names::check(given)?;
-        let keys = Keys::of(&wanted);
+        let keys = Key::all_of(&wanted);
         if self.take(&keys) {
             return Ok(Name {
                 roster: self,
@@ -42,22 +42,22 @@ impl Roster {
         Err(Notice::TakenName { wanted, free })
     }
 
-    /// Takes the keys of a name, or none of them if they clash with those of another.
-    fn take(&self, keys: &Keys) -> bool {
+    /// Takes the keys of a name, or none of them if one is not free.
+    fn take(&self, keys: &[Key]) -> bool {
         let mut taken = self.taken.lock();
-        let free = !keys.clashing.iter().any(|key| taken.contains_key(key));
+        let free = keys.iter().all(|key| key.is_free(&taken));
         if free {
-            for key in &keys.held {
-                *taken.entry(key.clone()).or_insert(0) += 1;
+            for text in keys.iter().flat_map(Key::texts) {
+                *taken.entry(text.clone()).or_insert(0) += 1;
             }
         }
         free
     }
 
     fn is_free(&self, name: &str) -> bool {
-        let keys = Keys::of(name);
+        let keys = Key::all_of(name);
         let taken = self.taken.lock();
-        !keys.clashing.iter().any(|key| taken.contains_key(key))
+        keys.iter().all(|key| key.is_free(&taken))
     }
 }
 
@@ -71,11 +71,11 @@ impl Name<'_> {
 impl Drop for Name<'_> {
     fn drop(&mut self) {
         let mut taken = self.roster.taken.lock();
-        for key in &self.keys.held {
-            if let Some(n_holders) = taken.get_mut(key) {
-                *n_holders -= 1;
-                if *n_holders == 0 {
-                    taken.remove(key);
+        for text in self.keys.iter().flat_map(Key::texts) {
+            if let Some(n_held) = taken.get_mut(text) {
+                *n_held -= 1;
+                if *n_held == 0 {
+                    taken.remove(text);
                 }
             }
         }
@@ -124,5 +124,19 @@ mod tests {
             Roster::default().claim("*").unwrap_err(),
             Notice::ReservedName
         );
+    }
+
+    #[test]
+    fn a_look_is_shared_within_a_script_and_kept_from_others() {
+        let roster = Roster::default();
+        let (al, ai) = (roster.claim("Al").unwrap(), roster.claim("AI").unwrap());
+        let cyrillic = "Аӏ";
+        assert_eq!(free_instead_of(&roster, cyrillic), "Аӏ 2");
+        drop(al);
+        assert!(roster.claim(cyrillic).is_err());
+        assert!(roster.claim("A1").is_ok());
+        drop(ai);
+        let _cyrillic = roster.claim(cyrillic).unwrap();
+        assert_eq!(free_instead_of(&roster, "Al"), "Al 2");
     }
 }

@@ -36,17 +36,39 @@ impl Dice {
 
     fn bytes(&mut self) -> Vec<u8> {
         let n_bytes = self.roll(60);
-        (0..n_bytes).map(|_| self.roll(256).to_le_bytes()[0]).collect()
+        (0..n_bytes)
+            .map(|_| self.roll(256).to_le_bytes()[0])
+            .collect()
     }
 }
 
 /// What some client might send next.
 fn piece(dice: &mut Dice) -> Vec<u8> {
     let known: [&[u8]; 24] = [
-        b"hello\n", b"\n", b"\r\n", b"\r\0", b"\r", b" \t ", b"* You missed 3 messages.\n",
-        b"Witness> forged\n", b"\xff\xf1", b"\xff\xfb\x18", b"\xff\xfa\x18", b"\xff\xf0", b"\xff",
-        b"\xf0\x9f", b"\x98\x80", b"\x1b[2J", "\u{202e}".as_bytes(), "e\u{301}".as_bytes(),
-        "\u{3164}".as_bytes(), "\u{2028}".as_bytes(), b"GET / HTTP/1.1\n", b"\x16\x03", b">", b"*",
+        b"hello\n",
+        b"\n",
+        b"\r\n",
+        b"\r\0",
+        b"\r",
+        b" \t ",
+        b"* You missed 3 messages.\n",
+        b"Witness> forged\n",
+        b"\xff\xf1",
+        b"\xff\xfb\x18",
+        b"\xff\xfa\x18",
+        b"\xff\xf0",
+        b"\xff",
+        b"\xf0\x9f",
+        b"\x98\x80",
+        b"\x1b[2J",
+        "\u{202e}".as_bytes(),
+        "e\u{301}".as_bytes(),
+        "\u{3164}".as_bytes(),
+        "\u{2028}".as_bytes(),
+        b"GET / HTTP/1.1\n",
+        b"\x16\x03",
+        b">",
+        b"*",
     ];
     match dice.roll(12) {
         0..=7 => dice.pick(&known).to_vec(),
@@ -60,8 +82,12 @@ fn piece(dice: &mut Dice) -> Vec<u8> {
 fn play(server: &TestServer, seed: u64) {
     let mut dice = Dice::new(seed);
     let mut stream = TcpStream::connect(server.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-    stream.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(1)))
+        .unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
     if dice.roll(4) > 0 {
         let _ = stream.write_all(format!("Guest {}\n", dice.roll(6)).as_bytes());
     }
@@ -108,7 +134,9 @@ fn round(server: &TestServer, witness: &mut Client, slow: &mut Client, seed: u64
         let players: Vec<_> = (0..N_CLIENTS)
             .map(|number| scope.spawn(move || play(server, seed * N_CLIENTS + number)))
             .collect();
-        players.into_iter().for_each(|player| player.join().unwrap());
+        players
+            .into_iter()
+            .for_each(|player| player.join().unwrap());
         until("the end of every session", || {
             let now = (server.process.n_threads(), server.process.n_descriptors());
             (now == (n_threads, n_descriptors)).then_some(())
@@ -119,7 +147,11 @@ fn round(server: &TestServer, witness: &mut Client, slow: &mut Client, seed: u64
     });
     for line in &heard {
         assert!(is_fit(line), "seed {seed}: {line:?}");
-        assert_eq!(n_missed(line), None, "seed {seed}: the witness reads all the time");
+        assert_eq!(
+            n_missed(line),
+            None,
+            "seed {seed}: the witness reads all the time"
+        );
     }
     // One order, and every line is delivered or missed.
     let mut expected = heard.iter();
@@ -131,7 +163,11 @@ fn round(server: &TestServer, witness: &mut Client, slow: &mut Client, seed: u64
             expected.nth(usize::try_from(n_missed).unwrap() - 1);
         } else {
             n_left -= 1;
-            assert_eq!(&line, expected.next().unwrap_or(&end), "seed {seed}: one order");
+            assert_eq!(
+                &line,
+                expected.next().unwrap_or(&end),
+                "seed {seed}: one order"
+            );
         }
     }
     heard.len()
@@ -161,5 +197,10 @@ fn arbitrary_clients_spoil_nothing() {
         seed - first_seed,
         start.elapsed()
     );
-    row("all", "arbitrary bytes, pieces, half-closes, resets and pauses", &figure, true);
+    row(
+        "all",
+        "arbitrary bytes, pieces, half-closes, resets and pauses",
+        &figure,
+        true,
+    );
 }
