@@ -5,6 +5,7 @@ use crate::protocol::{Notice, text};
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
 
 /// Clients that are started together ask for the same names, and each round one gets in.
 const NAME_TRIES: usize = 50;
@@ -40,7 +41,8 @@ pub fn connect(
 }
 
 /// Joins under `name`, or under the one that the server suggests if that is taken. `first_words` are
-/// sent right behind the name. Returns when the server has sent something that is no refusal.
+/// sent right behind the name. Returns when the server has sent something that is no refusal, with
+/// the time that sending the first words took.
 ///
 /// # Errors
 /// What the server said, or why the connection failed.
@@ -48,7 +50,7 @@ pub fn join(
     connect: impl Fn() -> io::Result<TcpStream>,
     name: &str,
     first_words: &[u8],
-) -> io::Result<TcpStream> {
+) -> io::Result<(TcpStream, Duration)> {
     let mut name = name.to_owned();
     for n_tried in 0..NAME_TRIES {
         let mut stream = connect()?;
@@ -61,11 +63,13 @@ pub fn join(
         }
         log::info!("Sending name");
         stream.write_all(format!("{name}\n").as_bytes())?;
+        let start = Instant::now();
         stream.write_all(first_words)?;
+        let took = start.elapsed();
         // No name begins with a star, so what begins with one is the server's.
         let mut first = [0];
         if stream.peek(&mut first)? == 1 && first != *b"*" {
-            return Ok(stream);
+            return Ok((stream, took));
         }
         let refusal = read_line(&stream)?;
         match refusal.parse() {

@@ -29,7 +29,7 @@ pub fn run(options: &Options) -> Result<(), String> {
 
 fn read_slowly(options: &Options, name: &str) -> io::Result<()> {
     let prepare = |socket: &Socket| socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    let mut stream = join(|| connect(&options.address, prepare), name, b"")?;
+    let (mut stream, _) = join(|| connect(&options.address, prepare), name, b"")?;
     let mut bytes = [0; READ];
     for n_read in 1.. {
         match stream.read(&mut bytes)? {

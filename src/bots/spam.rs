@@ -30,13 +30,9 @@ fn send_fast(options: &Options) -> io::Result<()> {
     let message = format!("{}\n", WORD.repeat(N_WORDS).trim_end());
     let name = options.name.as_deref().unwrap_or(NAME);
     let prepare = |socket: &Socket| socket.set_send_buffer_size(SEND_BUFFER);
-    let start = Instant::now();
-    let stream = join(
-        || connect(&options.address, prepare),
-        name,
-        message.as_bytes(),
-    )?;
-    log::info!("Sent #0 in {:.3}s", start.elapsed().as_secs_f64());
+    let connect = || connect(&options.address, prepare);
+    let (stream, took) = join(connect, name, message.as_bytes())?;
+    log::info!("Sent #0 in {:.3}s", took.as_secs_f64());
     thread::scope(|scope| {
         let reader = scope.spawn(|| io::copy(&mut &stream, &mut io::sink()));
         for number in 1..options.count.unwrap_or(u64::MAX) {

@@ -130,7 +130,7 @@ fn the_slow_bot_reads_little_and_misses_what_is_said_meanwhile() {
 
 #[test]
 fn another_bot_of_the_same_kind_takes_the_next_free_number() {
-    let server = TestServer::start();
+    let server = TestServer::with(&["-v"]);
     let mut witness = Client::join(&server, "Witness");
     let _spam: Vec<_> = ["SpamBot 5000", "SpamBot 5001", "SpamBot 5002"]
         .iter()
@@ -210,7 +210,7 @@ fn a_bot_says_so_when_the_server_stops_or_refuses_it() {
 
 #[test]
 fn bots_started_together_all_get_in() {
-    let server = TestServer::start();
+    let server = TestServer::with(&["-v"]);
     let bots: Vec<_> = (0..8).map(|_| Bot::start("spam", &server, &[])).collect();
     for number in 5000..5008 {
         server
@@ -240,7 +240,7 @@ fn a_bot_that_finds_a_full_room_says_so() {
 
 #[test]
 fn the_crowd_counts_every_message_it_sends_and_hears() {
-    let server = TestServer::with(&["--rate", "0"]);
+    let server = TestServer::with(&["-v", "--rate", "0"]);
     let pid = server.process.pid().to_string();
     let address = server.address.to_string();
     let crowd = |options: &[&str]| {

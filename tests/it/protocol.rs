@@ -153,7 +153,7 @@ fn the_log_of_a_session_is_exact_and_contains_no_message() {
         format!("[INFO] Trio chat server listening on {}", server.address)
     );
     assert_eq!(
-        texts[2..],
+        texts[3..],
         [
             "[INFO] Connection #0 from 127.0.0.1",
             "[INFO] Connection #0: name set to \"SlowBot 0.0.1a\"",
@@ -161,6 +161,10 @@ fn the_log_of_a_session_is_exact_and_contains_no_message() {
         ]
     );
     assert!(log_text(&lines[1]).starts_with("Room for "));
+    assert!(
+        log_text(&lines[2])
+            .ends_with(" MiB of memory for messages that slow clients have not read")
+    );
     assert!(!lines.concat().contains("secret"));
 }
 

@@ -134,9 +134,9 @@ fn round(server: &TestServer, witness: &mut Client, slow: &mut Client, seed: u64
         let players: Vec<_> = (0..N_CLIENTS)
             .map(|number| scope.spawn(move || play(server, seed * N_CLIENTS + number)))
             .collect();
-        players
-            .into_iter()
-            .for_each(|player| player.join().unwrap());
+        for player in players {
+            player.join().unwrap();
+        }
         until("the end of every session", || {
             let now = (server.process.n_threads(), server.process.n_descriptors());
             (now == (n_threads, n_descriptors)).then_some(())
