@@ -25,6 +25,11 @@ const LONG_FAN_OUT: Duration = Duration::from_millis(10);
 /// Where fan-out is expensive, the minimum time between two frames, per member.
 const SAVING_INTERVAL_PER_MEMBER: Duration = Duration::from_micros(50);
 
+/// While a frame waits, this thread sleeps, so that events gather in the inbox instead of waking it
+/// one by one. This is the maximum time of one sleep: in a longer one the inbox of a large room would
+/// be full.
+const MAX_SLEEP: Duration = Duration::from_millis(20);
+
 /// How often we retry the "You missed" notice in a quiet room.
 const TELL_MISSED_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -47,9 +52,13 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
         match event {
             Ok(event) => {
                 apply(&mut room, event);
-                if room.has_frame() && !stop.has_begun() {
-                    // Events wait in the inbox meanwhile, instead of waking this thread one by one.
-                    thread::sleep(due.frame.saturating_duration_since(Instant::now()));
+                while room.has_frame()
+                    && !stop.has_begun()
+                    && let left = due.frame.saturating_duration_since(Instant::now())
+                    && !left.is_zero()
+                {
+                    thread::sleep(left.min(MAX_SLEEP));
+                    take_in(&mut room, inbox);
                 }
                 take_in(&mut room, inbox);
             }
