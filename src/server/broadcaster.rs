@@ -52,15 +52,12 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
         match event {
             Ok(event) => {
                 apply(&mut room, event);
-                while room.has_frame()
-                    && !stop.has_begun()
-                    && let left = due.frame.saturating_duration_since(Instant::now())
-                    && !left.is_zero()
-                {
+                take_in(&mut room, inbox);
+                while room.has_frame() && Instant::now() < due.frame && !stop.has_begun() {
+                    let left = due.frame.saturating_duration_since(Instant::now());
                     thread::sleep(left.min(MAX_SLEEP));
                     take_in(&mut room, inbox);
                 }
-                take_in(&mut room, inbox);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

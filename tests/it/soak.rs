@@ -7,6 +7,7 @@
     reason = "these are measurements, and a clock that runs backwards should fail the test"
 )]
 
+mod backlog;
 mod clients;
 mod fuzz;
 mod hosts;

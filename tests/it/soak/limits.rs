@@ -5,6 +5,8 @@ use crate::support::{Client, TestServer, WATCHDOG, until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -28,6 +30,49 @@ fn l1_silent_connections_cannot_occupy_the_room() {
     let done = "300 silent and 300 trickling connections, 400 seats, 20 newcomers";
     row("L1", done, &figure, longest < Duration::from_secs(1));
     drop(silent);
+}
+
+#[test]
+#[ignore = "long: run by scripts/soak.sh"]
+fn l1_a_person_has_the_time_to_type_a_name() {
+    let server = TestServer::with(&["--max-clients", "40"]);
+    let over = AtomicBool::new(false);
+    let typing = Duration::from_secs(5);
+    let n_in: usize = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut silent = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                silent.push(Client::silent(&server));
+                measure_for(Duration::from_millis(200));
+            }
+        });
+        // Until the silent ones have all seats.
+        measure_for(Duration::from_secs(9));
+        let people = (0..20).map(|number| {
+            measure_for(Duration::from_secs(1));
+            let server = &server;
+            scope.spawn(move || {
+                let mut person = Client::connect(server);
+                measure_for(typing);
+                person.give_name(&format!("Person {number}"));
+                person.say("hello");
+                person.finish();
+                let hello = format!("Person {number}> hello");
+                person.hear_all().contains(&hello)
+            })
+        });
+        let people: Vec<_> = people.collect();
+        let n_in = people.into_iter().filter_map(|person| person.join().ok());
+        let n_in = n_in.filter(|is_in| *is_in).count();
+        over.store(true, Ordering::Relaxed);
+        n_in
+    });
+    row(
+        "L1",
+        "5 s to type a name, 5 silent connects a second, 40 seats",
+        &format!("{n_in} of 20 people got in"),
+        n_in == 20,
+    );
 }
 
 #[test]
