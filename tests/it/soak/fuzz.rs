@@ -124,9 +124,19 @@ fn is_fit(line: &str) -> bool {
     (is_message || line.parse::<Notice>().is_ok()) && !line.chars().any(is_control)
 }
 
+/// Threads and descriptors of the server.
+fn use_of(server: &TestServer) -> (usize, usize) {
+    (server.process.n_threads(), server.process.n_descriptors())
+}
+
 /// Lets eight clients play, and checks what the witnesses heard. Returns how many lines.
-fn round(server: &TestServer, witness: &mut Client, slow: &mut Client, seed: u64) -> usize {
-    let (n_threads, n_descriptors) = (server.process.n_threads(), server.process.n_descriptors());
+fn round(
+    server: &TestServer,
+    quiet: (usize, usize),
+    witness: &mut Client,
+    slow: &mut Client,
+    seed: u64,
+) -> usize {
     let guest = format!("Guest {}", seed % 6);
     let end = format!("{guest}> end of {seed}");
     let heard = thread::scope(|scope| {
@@ -138,11 +148,11 @@ fn round(server: &TestServer, witness: &mut Client, slow: &mut Client, seed: u64
             player.join().unwrap();
         }
         until("the end of every session", || {
-            let now = (server.process.n_threads(), server.process.n_descriptors());
-            (now == (n_threads, n_descriptors)).then_some(())
+            (use_of(server) == quiet).then_some(())
         });
         // The names are free again.
-        Client::join(server, &guest).mark(&format!("end of {seed}"));
+        let mut last = Client::join(server, &guest);
+        last.mark(&format!("end of {seed}"));
         listening.join().unwrap()
     });
     for line in &heard {
@@ -187,8 +197,9 @@ fn arbitrary_clients_spoil_nothing() {
         let mut witness = Client::join(&server, "Witness");
         let mut slow = Client::join(&server, "Slow");
         witness.hear_until("Slow> here");
+        let quiet = use_of(&server);
         for _ in 0..50 {
-            n_lines += round(&server, &mut witness, &mut slow, seed);
+            n_lines += round(&server, quiet, &mut witness, &mut slow, seed);
             seed += 1;
         }
     }
