@@ -1,21 +1,21 @@
-//! What the command lines of all commands share: how values and addresses are written, and what to
-//! say about the rest. Which options there are stands beside each command.
+//! Parses what the command lines of all commands share: values, addresses and leftover words. Each
+//! command's own options are left to its file.
 
 use pico_args::Arguments;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The port that is meant where none is given.
+/// The port if none is given.
 const DEFAULT_PORT: u16 = 1234;
 
-/// From one an hour to a million a second, and up to a year: beyond these a number is a slip of the
-/// hand.
+/// Limits of rates, in lines per second, and of times, in seconds. A number beyond them is a typing
+/// mistake.
 const SLOWEST_RATE: f64 = 1.0 / 3600.0;
 const FASTEST_RATE: f64 = 1e6;
 const LONGEST_TIME: f64 = 31_536_000.0;
 
-/// Takes the value of `option`, if it is given.
+/// Removes `option`, if it is given, and returns its value.
 ///
 /// # Errors
 /// One sentence that names the option.
@@ -35,7 +35,8 @@ pub fn value<T>(
         })
 }
 
-/// Takes everything that is left as addresses, HOST:PORT each; the default one if there is none.
+/// Returns all remaining words as addresses, HOST:PORT each, or the default address if there are
+/// none.
 ///
 /// # Errors
 /// One sentence about the first word that is not an address.
@@ -47,10 +48,10 @@ pub fn addresses(arguments: Arguments) -> Result<Vec<String>, String> {
     words.iter().map(|word| address(word)).collect()
 }
 
-/// Takes everything that is left as one address.
+/// Returns the only remaining word as an address, or the default address if there is none.
 ///
 /// # Errors
-/// One sentence about what is not an address, or about a second one.
+/// One sentence about a word that is not an address, or about a second word.
 pub fn one_address(arguments: Arguments) -> Result<String, String> {
     match words(arguments)?.as_slice() {
         [] => address(&DEFAULT_PORT.to_string()),
@@ -61,7 +62,7 @@ pub fn one_address(arguments: Arguments) -> Result<String, String> {
     }
 }
 
-/// Parses a rate, in lines per second, and returns the time between two lines; zero is no limit.
+/// Parses a rate, in lines per second, and returns the time between two lines; zero means no limit.
 ///
 /// # Errors
 /// One sentence without the option's name.
@@ -101,7 +102,7 @@ pub fn whole(text: &str, most: usize) -> Result<usize, String> {
     }
 }
 
-/// What is left when all options are taken, and nothing that looks like an option.
+/// Returns the remaining words, or one sentence about a word that looks like an option.
 fn words(arguments: Arguments) -> Result<Vec<String>, String> {
     arguments
         .finish()
@@ -116,7 +117,7 @@ fn words(arguments: Arguments) -> Result<Vec<String>, String> {
         .collect()
 }
 
-/// HOST:PORT from what people write for it.
+/// Returns HOST:PORT for any form in which people write an address.
 fn address(word: &str) -> Result<String, String> {
     let wrong = || format!("\"{word}\" is not an address; write HOST:PORT or a port");
     let port = |text: &str| text.parse::<u16>().map_err(|_| wrong());
@@ -140,7 +141,7 @@ fn address(word: &str) -> Result<String, String> {
     }
 }
 
-/// For the tests of each command's options: what stands on a command line behind the command.
+/// Returns the words after a command, for the tests of each command's options.
 #[cfg(test)]
 pub(crate) fn arguments(line: &str) -> Arguments {
     Arguments::from_vec(line.split_whitespace().map(Into::into).collect())

@@ -1,5 +1,5 @@
-//! Clients that misbehave on purpose, to show backpressure from both ends. What they have in common
-//! is here: their options and their time. How a client gets in is in `client`.
+//! Runs clients that misbehave on purpose, to show backpressure from both ends. This file has what
+//! they share: their options and their timer. Joining is left to `client`.
 
 pub mod spam;
 pub mod slow;
@@ -11,7 +11,7 @@ use std::process;
 use std::thread;
 use std::time::Duration;
 
-/// What `trio-chat spam --help` and `trio-chat slow --help` print.
+/// Help of `trio-chat spam` and `trio-chat slow`.
 pub const HELP: &str = "\
 Usage:
   trio-chat spam [ADDR] [OPTION]...   a bot that talks as fast as it can
@@ -30,16 +30,16 @@ Options of the bots:
 pub struct Options {
     /// Where the server is, as HOST:PORT.
     pub address: String,
-    /// Another name than the bot's own.
+    /// A name to use instead of the bot's own.
     pub name: Option<String>,
-    /// Stop after this number of messages or reads.
+    /// Number of messages or reads after which to stop.
     pub count: Option<u64>,
-    /// Stop after this time.
+    /// Time after which to stop.
     pub duration: Option<Duration>,
 }
 
 impl Options {
-    /// Reads what follows the command.
+    /// Parses the words after the command.
     ///
     /// # Errors
     /// One sentence that says what is wrong.
@@ -59,7 +59,7 @@ impl Options {
 /// Ends the process with exit code 0 after `duration`.
 ///
 /// # Errors
-/// When the system has no thread to give.
+/// When a thread cannot be started.
 pub fn end_after(duration: Duration) -> io::Result<()> {
     thread::Builder::new()
         .name("timer".to_owned())

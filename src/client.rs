@@ -1,5 +1,5 @@
-//! The other end of a connection: how a client connects, gets a name, and says in one sentence why
-//! it could not. What it says and hears then is its own business.
+//! Connects to a server as a client and joins under a name, or says in one sentence why it could
+//! not. Talking and listening is left to the caller.
 
 use crate::protocol::{Notice, text};
 use socket2::{Domain, Socket, Type};
@@ -7,10 +7,11 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-/// Clients that are started together ask for the same names, and each round one gets in.
+/// Maximum number of names to try. Clients that are started together ask for the same names, and
+/// each round one gets in.
 const NAME_TRIES: usize = 50;
 
-/// Maximum length of a line before the client is in, in bytes.
+/// Maximum length of a server's line before the client is in, in bytes.
 const MAX_LINE: usize = 1024;
 
 /// Connects to the first address that answers, after `prepare` has set up the socket.
@@ -40,12 +41,12 @@ pub fn connect(
     )))
 }
 
-/// Joins under `name`, or under the one that the server suggests if that is taken. `first_words` are
-/// sent right behind the name. Returns when the server has sent something that is no refusal, with
-/// the time that sending the first words took.
+/// Joins under `name`, or, if that is taken, under the name that the server suggests. `first_words`
+/// are sent right after the name. Returns when the server has sent something that is no refusal,
+/// with the time that sending `first_words` took.
 ///
 /// # Errors
-/// What the server said, or why the connection failed.
+/// The server's refusal, or the reason why the connection failed.
 pub fn join(
     connect: impl Fn() -> io::Result<TcpStream>,
     name: &str,
@@ -66,7 +67,7 @@ pub fn join(
         let start = Instant::now();
         stream.write_all(first_words)?;
         let took = start.elapsed();
-        // No name begins with a star, so what begins with one is the server's.
+        // No name begins with a star, so a line that begins with one is the server's.
         let mut first = [0];
         if stream.peek(&mut first)? == 1 && first != *b"*" {
             return Ok((stream, took));
@@ -82,7 +83,7 @@ pub fn join(
     ))
 }
 
-/// Says why a connection ended before the client was through with its work.
+/// Returns a sentence that says why a connection ended before the client had finished.
 pub fn lost(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof
@@ -90,20 +91,20 @@ pub fn lost(error: &io::Error) -> String {
         | io::ErrorKind::ConnectionReset => {
             "The server has closed the connection; is it still running?".to_owned()
         }
-        // A sentence of the server's or of ours.
+        // A sentence of the server's, or one of ours.
         io::ErrorKind::Other => error.to_string(),
         _ => format!("The connection is lost ({error}); try again."),
     }
 }
 
-/// What the server said, made fit for a terminal.
+/// Returns an error with what the server said, cleaned for a terminal.
 fn refused(line: &str) -> io::Error {
     let shown = text::clean(line);
     let shown = shown.trim_start_matches("* ");
     io::Error::other(format!("The server says: {shown}"))
 }
 
-/// Reads byte by byte, so that nothing behind the line is taken from the socket.
+/// Reads one line byte by byte, so that everything after it stays in the socket.
 fn read_line(mut stream: &TcpStream) -> io::Result<String> {
     let mut line = Vec::new();
     while line.len() < MAX_LINE {

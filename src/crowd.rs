@@ -1,12 +1,12 @@
-//! The crowd: many clients that talk and listen at once, in one process, to measure a server.
+//! Runs the crowd: many clients that talk and listen at once, in one process, to measure a server.
 //!
-//! It is a measuring instrument and has to be cheap, so it is the one event loop of the project: one
+//! A measuring instrument has to be cheap, so this is the one event loop of the project: one
 //! thread, one epoll, sockets that never block. With two threads per client, like the server, it
 //! would mostly measure itself. It runs on Linux only, because it needs epoll and `/proc`.
 //!
-//! This file leads the clients through a measurement. The loop is in `clients`, who talks when is in
-//! `schedule`, and what different servers speak is in `dialect`. What was heard is counted in
-//! `tally` and printed by `report`.
+//! This file leads the clients through a measurement. The event loop is left to `clients`, the
+//! order of talkers to `schedule`, and the protocols of servers to `dialect`. `tally` counts what
+//! was heard, and `report` prints it.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -38,14 +38,14 @@ use schedule::Schedule;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// While clients join, one sends a probe when nothing has arrived for this long. More probes would
-/// slow down the joining that we measure.
+/// Silence after which a client sends a probe, while others still join. More probes would slow down
+/// the joining that we measure.
 const QUIET: Duration = Duration::from_millis(20);
 
 /// Maximum time between two probes, for servers that are never quiet.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Maximum time until a server has let everyone in.
+/// Maximum time for a server to let everyone in.
 const JOIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Time for the last probes to arrive before the measurement begins.
@@ -54,7 +54,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Maximum number of bytes kept for a socket that does not take them.
 const MAX_UNSENT: usize = 1024 * 1024;
 
-/// When nothing has arrived for this long, what is missing is lost.
+/// Silence after which missing messages count as lost.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Maximum wait for messages still in flight: a server that paces its clients may take hours to
@@ -85,7 +85,7 @@ struct Crowd<'a> {
     joined_in: Duration,
 }
 
-/// What the talkers have sent so far.
+/// State of the talking so far.
 struct Talk {
     begin: Instant,
     schedule: Schedule,
@@ -111,13 +111,13 @@ impl<'a> Crowd<'a> {
         Ok(crowd)
     }
 
-    /// Connects those who stay, and before each of them those who join and leave.
+    /// Connects the clients that stay, and before each of them those that join and leave.
     fn connect_everyone(&mut self) -> io::Result<()> {
         let n_per_stay = self.options.n_churn + 1;
         let mut address = self.options.address.clone();
         for number in 0..self.options.n_clients * n_per_stay {
             let stream = connect(&address, |_| Ok(()))?;
-            // A name is looked up only once.
+            // A host name is looked up only once.
             address = stream.peer_addr()?.to_string();
             let hello = self.options.dialect.hello(number);
             if (number + 1).is_multiple_of(n_per_stay) {
@@ -208,7 +208,8 @@ impl<'a> Crowd<'a> {
         Ok(())
     }
 
-    /// Returns when to send more, or nothing when all has been sent.
+    /// Sends the messages that are due. Returns when to send more, or `None` when all has been
+    /// sent.
     fn send_what_is_due(&mut self, talk: &mut Talk) -> io::Result<Option<Instant>> {
         let can_send = |talker: usize| self.clients.list[talker].n_unsent() == 0;
         let Some(due) = talk.schedule.due(talk.begin.elapsed(), can_send) else {
@@ -250,7 +251,7 @@ impl<'a> Crowd<'a> {
         Ok(())
     }
 
-    /// Talkers without a rate send more whenever their sockets take it.
+    /// Sets whether the loop wakes when talkers without a rate can send more.
     fn watch_talkers(&self, wanted: bool) -> io::Result<()> {
         if self.options.rate.is_none() {
             let talkers = 0..self.options.n_talkers;

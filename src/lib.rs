@@ -1,26 +1,29 @@
 //! One chat room over plain TCP that anyone joins with netcat, and that no client, however slow,
 //! loud or hostile, can spoil for the others.
 //!
-//! Every line makes the same short way through a trio of threads:
+//! Every line takes the same short path through a trio of threads:
 //!
 //! ```text
 //! nc ──socket──▶ reader-7 ──events──▶ broadcaster ──outbox──▶ writer-9 ──socket──▶ nc
-//!                frames lines,         owns the room,          drains its queue,
-//!                cleans, paces         one order for all       feels the slow client
-//!                blocks when full      never blocks            drops are counted
+//!                splits lines,         owns the room,          drains its outbox,
+//!                cleans, paces,        one order for all,      waits for its
+//!                blocks if full        counts drops,           slow client
+//!                                      never blocks
 //! ```
+//!
+//! Here client 7 speaks and client 9 listens. Each client has both threads.
 //!
 //! # Threads
 //!
 //! | thread | number | does | waits on | ends when |
 //! |---|---|---|---|---|
-//! | `main` | 1 | options, start, stop | its stop channel | told to |
-//! | `signals` | 1 | tells `main` to stop | signals | process ends |
-//! | `accept-0`… | 1 per address | admits, starts sessions | `accept` | woken and told |
-//! | `broadcaster` | 1 | owns the room, fans out | its inbox, its pace | every sender of events is gone |
-//! | `reader-N` | 1 per client | is the session | socket, sleep, `events` | end of input, error, stop |
-//! | `writer-N` | 1 per named client | drains its outbox | parked, socket | outbox dropped and drained, or error |
-//! | `log` | 1 | writes log lines out | its queue, standard error | process ends |
+//! | `main` | 1 | parses options, starts and stops the server | its stop channel | told to stop |
+//! | `signals` | 1 | tells `main` to stop | signals | the process ends |
+//! | `accept-0`… | 1 per address | admits clients, starts sessions | `accept`, an evicted client's seat | woken after a stop |
+//! | `broadcaster` | 1 | owns the room, sends frames to outboxes | its inbox, its pace | every sender of events is gone |
+//! | `reader-N` | 1 per client | runs the session | socket, sleep, `events` | end of input, error, eviction, stop |
+//! | `writer-N` | 1 per named client | drains its outbox | unpark, socket | outbox dropped and drained, or error |
+//! | `log` | 1 | writes log lines | its queue, standard error | the process ends |
 //!
 //! Bots and crowd have their own: `main`, a reader of the spam bot, and a `timer` for `--seconds`.
 //!
@@ -28,20 +31,21 @@
 //!
 //! | ends | from → to | sending | full means |
 //! |---|---|---|---|
-//! | `events` → `inbox` | all readers → broadcaster | blocks | readers wait, TCP windows close, senders feel it |
+//! | `events` → `inbox` | all readers → broadcaster | blocks | readers wait, TCP windows close, senders block |
 //! | outbox → `frames` | broadcaster → one writer | never blocks | this client misses these messages; they are counted, and it is told |
-//! | log lines | everyone → `log` | never blocks | the line is lost and counted |
+//! | log lines | all threads → `log` | never blocks | the line is lost and counted |
 //!
-//! All are bounded. Towards the room a send blocks and never drops; away from the room it never
-//! blocks and may drop. The room waits for nothing but what comes in, so no cycle of waiting can
+//! All are bounded. Sends towards the room block and never drop. Sends away from it never block and
+//! may drop. The broadcaster waits only for its inbox and its own pace, so no cycle of waiting can
 //! exist. (The remaining channels carry no data; they signal a stop or a finished thread.)
 //!
 //! # Invariants
 //!
-//! 1. The broadcaster waits for nothing but its inbox and its own pace: no socket, no lock that
-//!    somebody holds over a wait, no log.
-//! 2. Inward nothing is dropped that a client in the room says; outward everything dropped is
-//!    counted, logged, and told to those who are still there: delivered + missed = sent.
+//! 1. The broadcaster waits only for its inbox and its own pace. It never waits for a socket, the
+//!    log, or a lock that is held across a blocking call.
+//! 2. No message from a connected client is dropped on the way in. On the way out every drop is
+//!    counted, and reported to a client that is still connected: delivered + missed = sent. Drops
+//!    are logged until the room closes.
 //! 3. Everyone hears one order.
 //! 4. Each client's cost is bounded: two threads, one descriptor, a bounded buffer, a bounded
 //!    outbox.
@@ -53,18 +57,21 @@
 //!
 //! # Our own words
 //!
-//! - **Seat**: what one connection costs the host. Whoever connects takes one or is refused; a full
-//!   room evicts the oldest connection without a name.
-//! - **Outbox**: the bounded queue between the room and one client's writer. What does not fit is
-//!   dropped for this client alone, and counted as missed.
+//! - **Seat**: one connection's share of the host. Every connection takes a seat or is refused. In
+//!   a full room, a newcomer evicts the oldest unnamed connection of the address that has most of
+//!   them.
+//! - **Outbox**: the bounded queue between the room and one client's writer. A message that does
+//!   not fit is dropped for this client alone, and counted as missed. The log calls it "queue".
 //! - **Frame**: the bytes of all messages since the last frame, formatted once and shared by every
-//!   outbox. The **current frame** is the one that still grows.
-//! - **Pace**: the minimum time between two lines of one client, and between two frames of the room.
-//!   Each line takes a **slot** of its client's pace.
+//!   outbox. The **current frame** is the one that still grows. Each frame takes a **place** in an
+//!   outbox.
+//! - **Pace**: the minimum time between two lines of one client, and between two frames of the
+//!   room. Each line takes a **slot** of its client's pace.
 //!
 //! # The source, in reading order
 //!
-//! Each part knows only parts above it, and none knows one that it *must not*; a test holds that.
+//! Each part may use only the parts above it, except those that its own line forbids. A test
+//! enforces this.
 
 #![cfg_attr(
     test,
@@ -76,24 +83,24 @@
     )
 )]
 
-/// What all command lines share. It must not know any other part.
+/// Parses what all command lines share. It must not use any other part.
 pub mod arguments;
-/// The log and its thread. It must not know any other part.
+/// Writes the log in a thread of its own. It must not use any other part.
 pub mod logging;
-/// What signals do. It must not know any other part.
+/// Turns signals into a stop. It must not use any other part.
 pub mod signals;
-/// What goes over the wire. It must not know sockets, threads, the clock or any other part.
+/// Defines what goes over the wire. It must not use sockets, threads, the clock or any other part.
 pub mod protocol;
-/// Sockets. They must not know the chat.
+/// Wraps sockets. It must not use `protocol`.
 pub mod net;
-/// Who is here and what each must hear. It must not know sockets, the clock, the log or the server.
+/// Keeps who is here and what each must hear. It must not use `net`, sockets, the clock or the log.
 pub mod room;
-/// Threads, seats and sessions around the room. It must not know clients.
+/// Runs threads, seats and sessions around the room.
 pub mod server;
-/// How a client gets in. It must not know the server.
+/// Connects and joins as a client. It must not use `server`.
 pub mod client;
-/// Clients that misbehave on purpose. They must not know the server.
+/// Runs clients that misbehave on purpose. They must not use `server`.
 pub mod bots;
-/// Many clients at once, to measure a server with. It must not know the server.
+/// Runs many clients at once, to measure a server. It must not use `server` or `bots`.
 #[cfg(target_os = "linux")]
 pub mod crowd;

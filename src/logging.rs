@@ -1,8 +1,8 @@
-//! The log: lines in simplelog's shape. The server's lines go through a thread of their own, because
-//! standard error may be full, stopped or gone, and a log line must never make anybody wait. So the
+//! Writes the log, in simplelog's format. The server's lines go through a thread of their own.
+//! Standard error may be full, stopped or gone, and a log line must never make anybody wait. So the
 //! log is one more slow client. The bots write their lines directly, since printing is their work.
 //!
-//! What is logged is decided where it happens.
+//! Each part decides for itself what to log.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use log::LevelFilter;
@@ -13,13 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Maximum number of lines that wait to be written; more are lost, and counted.
+/// Maximum number of lines that wait to be written. Further lines are lost, and counted.
 const QUEUE: usize = 1024;
 
-/// How long the end of the program waits for the last lines to be written.
+/// Maximum time that the end of the program waits to queue a flush, and then again for the last
+/// lines to be written.
 const FLUSH: Duration = Duration::from_millis(500);
 
-/// The log thread. Dropping it waits until what was logged is written, or for half a second.
+/// The log thread. Dropping it waits until everything logged is written, but for a second at most.
 #[derive(Debug)]
 pub struct Log {
     entries: Sender<Entry>,
@@ -28,22 +29,22 @@ pub struct Log {
 #[derive(Debug)]
 enum Entry {
     Line(Vec<u8>),
-    /// Dropped when everything before it is written.
+    /// Dropped by the log thread once everything before it is written.
     Flush(Sender<()>),
 }
 
-/// Cuts what simplelog writes into lines and queues them.
+/// Collects simplelog's output into lines, and queues each.
 struct Queue {
     line: Vec<u8>,
     entries: Sender<Entry>,
     n_lost: Arc<AtomicU64>,
 }
 
-/// Logs to standard error through a thread, panics included. Call this while there is one thread:
-/// with more, the offset of local time can't be read safely.
+/// Logs to standard error through a thread, panics included. Call this while the process has only
+/// one thread: with more, the offset of local time can't be read safely.
 ///
 /// # Errors
-/// When there is a log already, or the system has no thread to give.
+/// When there is a log already, or a thread cannot be started.
 pub fn to_stderr(level: LevelFilter) -> io::Result<Log> {
     let config = config();
     let (sender, entries) = bounded(QUEUE);
@@ -57,7 +58,7 @@ pub fn to_stderr(level: LevelFilter) -> io::Result<Log> {
         .name("log".to_owned())
         .spawn(move || write(&entries, &n_lost, io::stderr()))?;
     WriteLogger::init(level, config, queue).map_err(io::Error::other)?;
-    // The standard hook writes to standard error, and may wait for it for ever.
+    // The standard hook writes to standard error itself, and may block there forever.
     std::panic::set_hook(Box::new(|panic| {
         let thread = thread::current();
         let name = thread.name().unwrap_or("a thread");
@@ -89,7 +90,7 @@ fn config() -> Config {
         .set_thread_level(LevelFilter::Off)
         .set_target_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off);
-    // Where the offset can't be found out, the time is UTC.
+    // If the offset is unknown, times are in UTC.
     let _ = config.set_time_offset_to_local().is_ok();
     config.build()
 }
@@ -127,7 +128,7 @@ impl Drop for Log {
 fn write(entries: &Receiver<Entry>, n_lost: &AtomicU64, mut output: impl Write) {
     for entry in entries {
         match entry {
-            // What can't be written is lost: there is no other place to say so.
+            // A line that can't be written is lost, and there is no other place to report that.
             Entry::Line(line) => drop(output.write_all(&line)),
             Entry::Flush(written) => drop(written),
         }

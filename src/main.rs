@@ -1,4 +1,5 @@
-//! The program: word, command, exit code. Errors are printed here, once, and nowhere else.
+//! The program: picks the command, runs it, and returns the exit code. Errors are printed here,
+//! once, and nowhere else.
 
 use pico_args::Arguments;
 use std::env;
@@ -8,7 +9,7 @@ use trio_chat::bots::{self, slow, spam};
 use trio_chat::server::options::{self, Options};
 use trio_chat::{logging, server, signals};
 
-/// The exit code for a command line that makes no sense.
+/// Exit code for a command line that makes no sense.
 const WRONG_USAGE: u8 = 2;
 
 const HELP: &str = "\
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
         }
         Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
     };
-    // If even this can't be written, the exit code still says it.
+    // If this can't be written, the exit code still reports the failure.
     let _ = writeln!(io::stderr(), "trio-chat: {message}");
     code
 }
@@ -72,7 +73,8 @@ fn usage<T>(options: Result<T, String>) -> Result<T, Failure> {
     options.map_err(Failure::WrongUsage)
 }
 
-/// Takes the first word, if it is a command. It may be an address, and options may stand before it.
+/// Removes and returns the command, if the first word is one. Otherwise the words are options and
+/// addresses of `serve`.
 fn command(arguments: &mut Arguments) -> String {
     let mut behind = arguments.clone();
     match behind.subcommand() {
@@ -127,7 +129,7 @@ mod crowd {
     pub use trio_chat::crowd::run;
 }
 
-/// Elsewhere it says in one sentence why it is not there.
+/// Says in one sentence why other systems have no crowd.
 #[cfg(not(target_os = "linux"))]
 mod crowd {
     pub const HELP: &str = "The crowd runs on Linux only: it needs epoll.\n";

@@ -1,5 +1,5 @@
-//! Sockets: how they are listened on, set up, waited for, cut and closed. Nothing here knows the
-//! chat.
+//! Wraps sockets: listens, sets them up, waits for them, cuts and closes them. Nothing here knows
+//! the chat.
 
 pub mod connection;
 pub mod listener;

@@ -1,7 +1,7 @@
-//! What goes over the wire, to the byte: the server's notices, a message, and the limits of both.
-//! The files below turn bytes into lines and lines into text that is fit for a terminal.
+//! Defines what goes over the wire, to the byte: the server's notices, messages, and the limits of
+//! both. The files below turn bytes into lines, and lines into text that is fit for a terminal.
 //!
-//! Nothing here knows a socket, a thread or the clock.
+//! Nothing here may use a socket, a thread or the clock.
 
 pub mod telnet;
 pub mod lines;
@@ -16,70 +16,70 @@ use std::fmt;
 use std::str::FromStr;
 use unicode_script::Script;
 
-/// Maximum text of one line, in bytes of UTF-8. The spam bot's 2,500 must fit.
+/// Maximum line length, in bytes of UTF-8. The spam bot's 2,500 bytes must fit.
 pub const MAX_LINE: usize = 4096;
 
 /// Maximum length of a name, in characters and in terminal columns.
 pub const MAX_NAME: usize = 32;
 
-/// What `name` says, as everyone gets it, newline included.
+/// Returns what everyone gets when `name` says `text`, newline included.
 pub fn message(name: &str, text: &str) -> String {
     format!("{name}> {text}\n")
 }
 
-/// Everything that the server itself says to a client. Its text is one line without the newline,
-/// and can be parsed back.
+/// A line that the server itself sends to a client. `Display` writes it without the newline, and
+/// `FromStr` parses it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// The greeting, which asks for a name.
     Welcome,
-    /// Asks again, after a refusal.
+    /// Asks again for a name, after a refusal.
     EnterName,
-    /// The name draws nothing on a terminal.
+    /// The name has no visible character.
     InvisibleName,
     /// The name has more than [`MAX_NAME`] characters or columns.
     LongName,
-    /// The name looks like something that the server says.
+    /// The name could be mistaken for a line of the server's, or for a name with a message.
     ReservedName,
-    /// The name has letters of two scripts that do not go together.
+    /// The name mixes letters of two scripts that must not stand in one name.
     MixedAlphabets(Script, Script),
     /// Somebody else has the name, or one that looks the same.
     TakenName {
         /// The name asked for.
         wanted: String,
-        /// One that is free.
+        /// A similar name that is free.
         free: String,
     },
-    /// The first line was longer than any line, so nobody waits for a better one.
+    /// A line that was to be a name exceeded [`MAX_LINE`]. The client gets no other try.
     NotAName,
     /// Too many names were refused.
     LastTry,
-    /// No name came in time.
+    /// The client gave no name in time.
     TooSlow,
-    /// Somebody else needs the seat of this client, which gave no name.
+    /// The client gave no name, and a newcomer needs its seat.
     Evicted,
-    /// This client was sent less than was said, by this number of messages; at least 1.
+    /// The client missed this many messages; at least 1.
     Missed(u64),
-    /// There is no seat.
+    /// There is no free seat.
     Full,
-    /// There is no seat for one more connection from this address.
+    /// The client's address already holds its share of the seats.
     TooManyFromAddress,
     /// The server is stopping.
     Goodbye,
 }
 
-/// The line is not one that the server says.
+/// An error: the line is not a [`Notice`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotANotice;
 
-/// What stands between the two names of [`Notice::TakenName`].
+/// Text between the two names of [`Notice::TakenName`].
 const TAKEN: &str = "\" is taken. Try \"";
 
-/// What stands after the two scripts of [`Notice::MixedAlphabets`].
+/// Text after the two scripts of [`Notice::MixedAlphabets`].
 const ALIKE: &str = " look alike. Use one alphabet.";
 
 impl Notice {
-    /// Those whose text is always the same.
+    /// Notices whose text never varies.
     const FIXED: [Self; 12] = [
         Self::Welcome,
         Self::EnterName,
@@ -95,7 +95,7 @@ impl Notice {
         Self::Goodbye,
     ];
 
-    /// The notice as it is sent, newline included.
+    /// Returns the notice as it is sent, newline included.
     pub fn line(&self) -> String {
         format!("{self}\n")
     }

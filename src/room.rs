@@ -1,7 +1,7 @@
-//! The room: who is here and what each must hear. When a frame goes out is decided by the
-//! broadcaster, which owns it.
+//! Keeps who is in the room and what each of them must hear. When a frame goes out is left to the
+//! broadcaster, which owns the room.
 //!
-//! It knows outboxes, but no socket, no clock and no log, so that every rule of it can be tested
+//! The room knows outboxes, but no socket, no clock and no log, so that all its rules can be tested
 //! with channels alone.
 
 pub mod frame;
@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::Arc;
 
-/// A frame of this many bytes is full: it bounds the size of one write, and leaves an outbox room
-/// for several.
+/// Size at which a frame is full, in bytes. It bounds the size of one write, and lets several
+/// frames fit one outbox.
 pub const FULL_FRAME: usize = 128 * 1024;
 
-/// The bytes that everyone will get next, and how many messages they are.
+/// The bytes that everyone will get next, and the number of messages in them.
 #[derive(Debug, Default)]
 struct CurrentFrame {
     bytes: Vec<u8>,
@@ -35,9 +35,9 @@ struct Member {
     /// those.
     n_bytes_before: usize,
     n_messages_before: u64,
-    /// What this member alone gets behind the current frame.
+    /// An answer that this member alone gets, after the current frame.
     answer: Option<Arc<[u8]>>,
-    /// This member leaves when the current frame has gone out.
+    /// Whether this member leaves when the current frame has gone out.
     leaving: bool,
 }
 
@@ -47,14 +47,14 @@ pub struct Room {
     members: BTreeMap<ClientId, Member>,
     frame: CurrentFrame,
     memory: FrameMemory,
-    /// Members that have missed messages and have not been told.
+    /// Number of members that have missed messages and have not been told.
     n_lagging: usize,
     closed: bool,
 }
 
 impl Room {
-    /// An empty room, which takes back what waits for slow clients when it pins more than
-    /// `frame_memory` bytes.
+    /// Returns an empty room. When frames that clients have not read exceed `frame_memory` bytes,
+    /// it takes back those of the clients furthest behind.
     pub fn new(frame_memory: usize) -> Self {
         Self {
             memory: FrameMemory::new(frame_memory),
@@ -62,7 +62,7 @@ impl Room {
         }
     }
 
-    /// Applies `event`. What is said waits in the current frame until [`flush`](Self::flush).
+    /// Applies `event`. A message waits in the current frame until [`flush`](Self::flush).
     pub fn apply(&mut self, event: Event) {
         if self.closed {
             return;
@@ -97,8 +97,8 @@ impl Room {
         }
     }
 
-    /// Sends the current frame to everyone who was here for it, and starts the next one. `dropped`
-    /// is told for whom messages were dropped, and how many.
+    /// Sends the current frame to everyone who was here for it, and starts the next one. Calls
+    /// `dropped` for each member that missed messages, with the number.
     pub fn flush(&mut self, mut dropped: impl FnMut(ClientId, u64)) {
         let frame = self.memory.frame(&self.frame.bytes);
         for (id, member) in &mut self.members {
@@ -123,8 +123,8 @@ impl Room {
         self.count_lagging();
     }
 
-    /// Sends `answer` to the member `id` alone: behind the current frame, or at once in a quiet
-    /// room. Returns how many messages were dropped for it at once.
+    /// Sends `answer` to the member `id` alone: at once in a quiet room, or else after the current
+    /// frame. Returns how many messages were dropped by that now.
     pub fn answer(&mut self, id: ClientId, answer: Arc<[u8]>) -> u64 {
         let quiet = !self.has_frame();
         let Some(member) = self.members.get_mut(&id) else {
@@ -141,7 +141,8 @@ impl Room {
         0
     }
 
-    /// Tells members how many messages they have missed, where it takes no slot from what is said.
+    /// Tells members how many messages they have missed, where the notice takes no place from a
+    /// message.
     pub fn tell_missed(&mut self) {
         for member in self.members.values_mut() {
             member.outbox.tell_missed();
@@ -149,23 +150,23 @@ impl Room {
         self.count_lagging();
     }
 
-    /// Returns the names of those who are here, oldest first; listeners have none.
+    /// Returns the names of the members, oldest first. Members that only listen have none.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         let members = self.members.values();
         members.filter_map(|member| member.name.as_ref())
     }
 
-    /// Returns how many are here, listeners included.
+    /// Returns the number of members, including those that only listen.
     pub fn n_members(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether something was said that has not gone out yet.
+    /// Whether messages wait in the current frame.
     pub fn has_frame(&self) -> bool {
         self.frame.n_messages > 0
     }
 
-    /// Whether the current frame takes no more, and has to go out.
+    /// Whether the current frame is full and has to go out.
     pub fn frame_is_full(&self) -> bool {
         self.frame.bytes.len() >= FULL_FRAME
     }
@@ -175,8 +176,8 @@ impl Room {
         self.n_lagging > 0
     }
 
-    /// Takes back what waits for those who are furthest behind, until the frames fit the memory
-    /// again. What is being written to a stuck client can't be taken back.
+    /// Takes back frames that wait for the members furthest behind, until the rest fits the memory
+    /// again. A frame that is being written to a stuck client can't be taken back.
     fn free_memory(&mut self, mut dropped: impl FnMut(ClientId, u64)) {
         let members = self.members.iter_mut();
         let mut members: Vec<_> = members
@@ -196,7 +197,7 @@ impl Room {
     }
 
     fn close(&mut self) {
-        // Nobody is left to log drops: the outboxes tell their clients at the end.
+        // Drops are no longer logged, but the outboxes tell their clients at the end.
         self.flush(|_, _| {});
         self.members.clear();
         self.n_lagging = 0;

@@ -1,5 +1,5 @@
-//! The server as a whole: starts its threads, and stops in order. Who comes in is decided in
-//! `admission`, and what happens to them then is in `session`.
+//! Runs the server as a whole: starts its threads, and stops them in order. Admitting clients is
+//! left to `admission`, and everything after that to `session`.
 
 pub mod options;
 pub mod shared;
@@ -24,7 +24,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-/// How long a stop waits for those who don't read.
+/// Maximum time that a stop waits for clients that don't read.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Listens, sizes the room for this host, and serves until something comes from `stop`.
@@ -68,8 +68,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server for at most `n_seats` clients at a time, with `frame_memory` bytes for what slow ones
-    /// have not read.
+    /// Returns a server for at most `n_seats` clients at a time, with `frame_memory` bytes for
+    /// messages that slow ones have not read.
     pub fn new(
         listeners: Vec<Listener>,
         config: Config,
@@ -92,7 +92,7 @@ impl Server {
     /// thread it has started.
     ///
     /// # Errors
-    /// When the system has no threads to begin with, or when the room itself has failed.
+    /// When the first threads cannot be started, or when the room itself has failed.
     pub fn run(&self, stop: &Receiver<()>) -> io::Result<()> {
         thread::scope(|scope| {
             let (events, inbox) = bounded(broadcaster::INBOX);
@@ -139,8 +139,9 @@ impl Server {
         Ok(())
     }
 
-    /// The order matters: nobody new comes in; the room says goodbye after the last line; then
-    /// the readers end, and the writers when they have written all of it; and who is stuck is cut.
+    /// Stops in this order, which matters. Acceptors end, so no newcomer gets in. The room sends
+    /// its last lines and drops every outbox. Readers end, and writers say goodbye and end when
+    /// they have written everything. Clients that are still stuck are cut.
     fn stop(&self, room: &RoomHandle) {
         self.shared.stop.begin();
         for listener in &self.listeners {

@@ -1,7 +1,9 @@
-//! What a signal does: the first one stops the server in order, a second one ends it at once; a bot
-//! ends at the first, since it has nothing to finish. What a stop is, is the server's business.
+//! Turns signals into a stop. The first one stops the server in order, and a second one ends it at
+//! once. A bot ends at the first, since it has nothing to finish. How to stop is left to the
+//! server.
 //!
-//! SIGHUP, which comes when a terminal is closed, is one of them, unless `nohup` has it ignored.
+//! SIGHUP, which is sent when a terminal closes, counts too, unless it was ignored at start, as
+//! under `nohup`.
 
 use crossbeam_channel::{Receiver, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
@@ -17,13 +19,13 @@ use std::thread;
 /// process, even if the orderly end is stuck.
 ///
 /// # Errors
-/// When the system has no signals or no thread to give.
+/// When a signal cannot be caught or a thread cannot be started.
 pub fn stop() -> io::Result<Receiver<()>> {
     let (stop, stopped) = bounded(1);
     let to_stop = to_stop();
     let mut signals = Signals::new(&to_stop)?;
-    // The order matters: a first signal has to be caught above whenever it comes, and the flag has
-    // to be looked at before the next line's action sets it.
+    // The order matters. `Signals` above must already catch a signal that comes now. Below, the
+    // first action must look at the flag before the second sets it.
     let stopping = Arc::new(AtomicBool::new(false));
     for signal in to_stop {
         flag::register_conditional_shutdown(signal, 0, Arc::clone(&stopping))?;
@@ -35,11 +37,11 @@ pub fn stop() -> io::Result<Receiver<()>> {
     Ok(stopped)
 }
 
-/// Lets every signal to stop, and a standard output that nobody reads, end the process with exit
-/// code 0.
+/// Makes every stop signal end the process with exit code 0, and SIGPIPE too, which is sent when
+/// nobody reads standard output.
 ///
 /// # Errors
-/// When the system does not let a signal be caught.
+/// When a signal cannot be caught.
 pub fn end_at_once() -> io::Result<()> {
     for signal in to_stop().into_iter().chain([SIGPIPE]) {
         flag::register_conditional_shutdown(signal, 0, Arc::new(AtomicBool::new(true)))?;
@@ -47,7 +49,7 @@ pub fn end_at_once() -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that ask a process to stop.
+/// Returns the signals that ask this process to stop.
 fn to_stop() -> Vec<i32> {
     let mut signals = vec![SIGINT, SIGTERM];
     if !is_ignored(SIGHUP) {
@@ -56,7 +58,8 @@ fn to_stop() -> Vec<i32> {
     signals
 }
 
-/// Whether whoever started this process had `signal` ignored. Where Linux does not tell, it was not.
+/// Whether this process was started with `signal` ignored. Only Linux can tell; elsewhere the
+/// answer is no.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

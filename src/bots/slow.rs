@@ -1,5 +1,5 @@
-//! The slow bot, a slow consumer: it reads little, seldom. With somebody talking beside it, what it
-//! does not read fills its socket, then its outbox in the server, and then it misses messages.
+//! Runs the slow bot, which reads little, and seldom. While others talk, unread bytes fill its
+//! socket and then its outbox in the server. After that it misses messages.
 
 use super::Options;
 use crate::client::{connect, join, lost};
@@ -14,10 +14,10 @@ const NAME: &str = "SlowBot 0.0.1a";
 const READ: usize = 2600;
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What the kernel may hold for us, in bytes. It is small, so that the loss shows in seconds.
+/// Kernel receive buffer of the bot, in bytes. It is small, so that the loss shows in seconds.
 const RECEIVE_BUFFER: usize = 4 * 1024;
 
-/// Reads until it is told to stop, or has read as often as the options say.
+/// Reads until the process ends, or as often as the options say.
 ///
 /// # Errors
 /// One sentence that says what went wrong.

@@ -1,5 +1,6 @@
-//! The spam bot sends long lines as fast as it can and times each. Its first lines go at once. Then
-//! its socket is full, and each line waits for the server's pace: that is backpressure.
+//! Runs the spam bot, which sends long lines as fast as it can and times each. Its first lines are
+//! sent at once. Then its socket is full, and it blocks until the server has made room: that is
+//! backpressure.
 
 use super::Options;
 use crate::client::{connect, join, lost};
@@ -13,11 +14,11 @@ const NAME: &str = "SpamBot 5000";
 const WORD: &str = "spam ";
 const N_WORDS: usize = 500;
 
-/// What the kernel may hold for us, in bytes. It is small, so that the stall shows in seconds and
-/// not after 4 MB.
+/// Kernel send buffer of the bot, in bytes. It is small, so that the stall shows in seconds and not
+/// after 4 MB.
 const SEND_BUFFER: usize = 4 * 1024;
 
-/// Sends until it is told to stop, or has sent as often as the options say.
+/// Sends until the process ends, or as often as the options say.
 ///
 /// # Errors
 /// One sentence that says what went wrong.
@@ -40,8 +41,8 @@ fn send_fast(options: &Options) -> io::Result<()> {
             (&stream).write_all(message.as_bytes())?;
             log::info!("Sent #{number} in {:.3}s", start.elapsed().as_secs_f64());
         }
-        // What was sent is still in flight. It is heard only if we stay until the server has read it
-        // and ends the connection.
+        // The last lines are still in flight. They are heard only if we stay until the server has
+        // read them and ends the connection.
         stream.shutdown(Shutdown::Write)?;
         drop(reader.join());
         Ok(())

@@ -1,6 +1,5 @@
-//! All clients of the crowd, and the one event loop over their sockets, which never block. What was
-//! heard is counted in `tally`, what the bytes mean is in `dialect`, and when a client talks is up to
-//! `schedule`.
+//! Runs all clients of the crowd in one event loop over their sockets, which never block. Counting
+//! is left to `tally`, the meaning of bytes to `dialect`, and when a client talks to `schedule`.
 
 use super::dialect::{self, MARK, Notices};
 use super::tally::Tally;
@@ -27,9 +26,9 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Clients {
     /// The clients, by their numbers.
     pub list: Vec<Client>,
-    /// When something arrived last.
+    /// When something last arrived.
     pub last_read: Instant,
-    /// What has arrived.
+    /// The count of what has arrived.
     pub tally: Tally,
     poll: OwnedFd,
     buffer: Vec<u8>,
@@ -39,15 +38,15 @@ pub struct Clients {
 /// One client.
 pub struct Client {
     stream: TcpStream,
-    /// Whether it has heard a message, so it is in the room.
+    /// Whether it has heard a message, which shows that it is in the room.
     has_heard: bool,
-    /// What the socket has not taken yet.
+    /// Bytes that the socket has not taken yet.
     unsent: Vec<u8>,
     notices: Notices,
 }
 
 impl Clients {
-    /// Returns a crowd of nobody, whose time starts now.
+    /// Returns a crowd without clients, whose clock starts now.
     pub fn new() -> io::Result<Self> {
         let start = Instant::now();
         Ok(Self {
@@ -60,7 +59,7 @@ impl Clients {
         })
     }
 
-    /// Adds a client, which says `hello`.
+    /// Adds a client, and sends its `hello`.
     pub fn add(&mut self, stream: TcpStream, hello: &[u8]) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
@@ -82,13 +81,13 @@ impl Clients {
         self.list.iter().all(|client| client.has_heard)
     }
 
-    /// Counts from now on, and times the messages that will be stamped from now on.
+    /// Starts a new count, which times only messages that are stamped from now on.
     pub fn restart_tally(&mut self) -> io::Result<()> {
         self.tally = Tally::new(self.stamp(Instant::now()) + 1)?;
         Ok(())
     }
 
-    /// Lets some clients wake the loop also when their sockets take more bytes, or not any more.
+    /// Sets whether these clients also wake the loop when their sockets take more bytes.
     pub fn watch_writing(&self, clients: Range<usize>, wanted: bool) -> io::Result<()> {
         let mut flags = EventFlags::IN;
         flags.set(EventFlags::OUT, wanted);
@@ -148,8 +147,8 @@ impl Clients {
 }
 
 impl Client {
-    /// Sends `bytes`, or keeps what the socket does not take: a server that is not ready slows down
-    /// this one client, not the crowd.
+    /// Sends `bytes`, and keeps those that the socket does not take. So a server that is not ready
+    /// slows down this one client, not the crowd.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.unsent.extend_from_slice(bytes);
         self.send_rest()
@@ -160,7 +159,7 @@ impl Client {
         self.unsent.len()
     }
 
-    /// Sends what the socket did not take before.
+    /// Sends the bytes that the socket did not take before.
     fn send_rest(&mut self) -> io::Result<()> {
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
@@ -186,7 +185,7 @@ impl Client {
     }
 }
 
-/// Says `hello` and leaves. Returns when the server has closed the connection too.
+/// Sends `hello` and leaves. Returns when the server has closed the connection too.
 pub fn join_and_leave(mut stream: TcpStream, hello: &[u8]) -> io::Result<()> {
     stream.set_read_timeout(Some(LEAVE_TIMEOUT))?;
     stream.write_all(hello)?;

@@ -1,5 +1,5 @@
-//! What different chat servers speak, so that one instrument can measure them all. Pure: it turns
-//! messages into bytes and back, and sends nothing.
+//! Speaks the protocols of different chat servers, so that one instrument can measure them all. It
+//! turns messages into bytes and back, and leaves sending to the clients.
 
 use crate::protocol::Notice;
 use memchr::{memchr, memchr_iter};
@@ -28,8 +28,8 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Returns what client `number` says to be let in. Its name differs from those of the previous
-    /// crowd, which may not be free yet.
+    /// Returns the bytes with which client `number` joins. Its name differs from those of the
+    /// previous crowd, which may not be free yet.
     pub fn hello(self, number: usize) -> Vec<u8> {
         // IRC names have at most nine characters.
         let name = format!("c{number:05}{:03}", std::process::id() % 1000);
@@ -68,12 +68,12 @@ impl Dialect {
     }
 }
 
-/// Parses the stamp behind a mark.
+/// Parses the stamp after a mark.
 pub fn stamp(bytes: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(bytes).ok()?, 16).ok()
 }
 
-/// Finds the notices of messages that one client missed, however they are split over reads.
+/// Finds the notices about messages that one client missed, however they are split over reads.
 #[derive(Debug, Default)]
 pub struct Notices(Vec<u8>);
 

@@ -1,5 +1,5 @@
-//! The command line of `trio-chat crowd`: its options, their defaults and their help. Nothing is
-//! looked up or connected here.
+//! Parses the command line of `trio-chat crowd`: its options, their defaults and their help.
+//! Nothing is looked up or connected here.
 
 use super::dialect::{Dialect, MIN_SIZE};
 use crate::arguments::{interval, one_address, seconds, value, whole};
@@ -7,10 +7,10 @@ use crate::protocol::MAX_LINE;
 use pico_args::Arguments;
 use std::time::Duration;
 
-/// Maximum number of clients, those that leave included: their names have five digits.
+/// Maximum number of clients, including those that leave: their names have five digits.
 const MAX_CLIENTS: usize = 99_999;
 
-/// What `trio-chat crowd --help` prints.
+/// Help of `trio-chat crowd`.
 pub const HELP: &str = "\
 Usage:
   trio-chat crowd [ADDR] [OPTION]...   many clients at once, to measure a server
@@ -40,11 +40,11 @@ pub struct Options {
     pub n_churn: usize,
     /// Clients that talk; at least 1.
     pub n_talkers: usize,
-    /// Messages per second and talker, or none for as many as the sockets take.
+    /// Messages per second per talker, or `None` for as many as the sockets take.
     pub rate: Option<f64>,
-    /// Bytes per message; a stamp fits.
+    /// Bytes per message, enough for a stamp.
     pub size: usize,
-    /// Time that the talkers talk.
+    /// Time that the talkers talk, in seconds.
     pub seconds: f64,
     /// Process of the server, if it is known.
     pub pid: Option<u32>,
@@ -55,7 +55,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Parses what follows the command.
+    /// Parses the words after the command.
     ///
     /// # Errors
     /// One sentence that says what is wrong.

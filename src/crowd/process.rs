@@ -1,11 +1,11 @@
-//! What the system says about a process: its processor time and its memory. When to ask, and what
-//! to make of the answers, is up to the crowd.
+//! Asks the system about a process: its processor time and its memory. When to ask, and what to
+//! make of the answers, is left to the crowd.
 
 use std::fs;
 use std::io;
 use std::time::Duration;
 
-/// Fields of `/proc/PID/stat` behind the name of the program and before the processor time.
+/// Number of fields in `/proc/PID/stat` between the name of the program and the processor time.
 const N_FIELDS_BEFORE_CPU: usize = 11;
 
 /// Returns the processor time of the process `pid` so far, to 10 ms.

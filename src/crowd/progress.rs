@@ -1,4 +1,4 @@
-//! Shows a person at a terminal how far the crowd has got. What it has measured is in `report`.
+//! Shows a person at a terminal how far the crowd has got. The results are left to `report`.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// How often the line is rewritten.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// One line, rewritten again and again.
+/// A line that is rewritten again and again.
 pub struct Progress {
     shown: Option<Instant>,
     wanted: bool,

@@ -1,5 +1,5 @@
-//! What the crowd has measured: whether it can be believed, and how to print it for a person and for
-//! a script. It measures nothing itself.
+//! Prints what the crowd has measured, for a person or for a script, and says if it cannot be
+//! believed. Measuring is left to the crowd.
 
 use super::options::Options;
 use super::tally::Tally;
@@ -10,13 +10,13 @@ use std::time::Duration;
 pub struct Report {
     /// Time until every client was in the room, after the others had come and gone.
     pub joined_in: Duration,
-    /// Clients in the room.
+    /// Number of clients in the room.
     pub n_clients: u64,
-    /// Messages sent.
+    /// Number of messages sent.
     pub n_sent: u64,
-    /// Deliveries if every client gets every message that it should.
+    /// Number of deliveries if every client gets every message that it should.
     pub n_expected: u64,
-    /// What was heard.
+    /// The count of what was heard.
     pub tally: Tally,
     /// Time from the first message to the last delivery.
     pub took: Duration,

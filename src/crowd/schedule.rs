@@ -1,46 +1,46 @@
-//! Who sends how many messages when. Pure: it is told the time and which talkers can send more. What
-//! a message is, and whether it arrives, is up to the crowd.
+//! Plans who sends how many messages, and when. It is told the time, and which talkers can send
+//! more. Making messages and sending them is left to the crowd.
 
 use std::time::Duration;
 
-/// Maximum number of messages in one answer, so that the crowd reads in between.
+/// Maximum number of messages that are due at a time, so that the crowd reads in between.
 const MAX_DUE: usize = 1024;
 
-/// How many messages a talker sends at a time when no rate is set.
+/// Number of messages that a talker sends at a time when no rate is set.
 const BURST: usize = 64;
 
 /// A plan for all talkers. Its times count from when they began to talk.
 pub struct Schedule {
     n_talkers: usize,
-    /// Messages per second of all talkers together, or none for as many as they can send.
+    /// Messages per second of all talkers together, or `None` for as many as they can send.
     rate: Option<f64>,
     seconds: f64,
     n_sent: u64,
 }
 
-/// What is due at one time.
+/// The messages that are due at one time.
 #[derive(Debug, PartialEq)]
 pub struct Due {
-    /// Who sends what, in this order.
+    /// The turns, in their order.
     pub turns: Vec<Turn>,
     /// When to ask again.
     pub next: Duration,
 }
 
-/// One talker sends something.
+/// One talker's turn to send.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Turn {
     /// The talker's number.
     pub talker: usize,
-    /// How many messages it sends.
+    /// Number of messages that it sends.
     pub n_messages: usize,
     /// When they were due.
     pub due: Duration,
 }
 
 impl Schedule {
-    /// Plans for `n_talkers` that talk for `seconds`, with `rate` messages per second and talker, or
-    /// as many as they can send.
+    /// Returns a plan for `n_talkers` that talk for `seconds`, with `rate` messages per second per
+    /// talker, or as many as they can send.
     pub fn new(n_talkers: usize, rate: Option<f64>, seconds: f64) -> Self {
         Self {
             n_talkers,
@@ -55,7 +55,7 @@ impl Schedule {
         self.n_sent
     }
 
-    /// Returns what is due at the time `now`, or nothing when all has been sent. A talker without a
+    /// Returns what is due at the time `now`, or `None` when all has been sent. A talker without a
     /// rate gets a turn only if it `can_send`.
     pub fn due(&mut self, now: Duration, can_send: impl Fn(usize) -> bool) -> Option<Due> {
         let due = match self.rate {

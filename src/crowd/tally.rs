@@ -1,5 +1,5 @@
-//! What a crowd has heard: how many messages, and how long each was in flight. Pure: it is given the
-//! bytes and the time. How to print it is up to `report`.
+//! Counts the messages that a crowd has heard, and times how long each was in flight. It is given
+//! the bytes and the time. Printing is left to `report`.
 
 use super::dialect::{self, MARK, STAMP};
 use hdrhistogram::Histogram;
@@ -16,22 +16,22 @@ const SAMPLE: usize = 1021;
 /// Maximum latency that is recorded, in microseconds; longer ones count as this.
 const MAX_LATENCY: u64 = 60_000_000;
 
-/// What was heard since the start of the measurement.
+/// The count of what was heard since the start of the measurement.
 pub struct Tally {
-    /// Messages that arrived.
+    /// Number of messages that arrived.
     pub n_delivered: u64,
-    /// Messages that did not, according to the server.
+    /// Number of messages that did not arrive, according to the server.
     pub n_missed: u64,
-    /// From when a message was due to when it was read, in microseconds.
+    /// Times from when a message was due to when it was read, in microseconds.
     pub latencies: Histogram<u64>,
     start: u64,
-    /// Where the next sample is, in bytes from the beginning of the next read.
+    /// Offset of the next sample, in bytes from the beginning of the next read.
     next_sample: usize,
 }
 
 impl Tally {
-    /// Starts at the time `start`, in the microseconds of the stamps: messages with an earlier stamp
-    /// are counted but not timed.
+    /// Returns an empty tally. Messages with a stamp before `start`, in microseconds, are counted
+    /// but not timed.
     pub fn new(start: u64) -> io::Result<Self> {
         Ok(Self {
             n_delivered: 0,
@@ -42,7 +42,7 @@ impl Tally {
         })
     }
 
-    /// Adds the `n_messages` in the `bytes` that were read at the time `now`.
+    /// Adds the `n_messages` in `bytes`, which were read at the time `now`.
     pub fn add(&mut self, bytes: &[u8], n_messages: u64, now: u64) {
         self.n_delivered += n_messages;
         if self.n_delivered <= N_ALL_TIMED {

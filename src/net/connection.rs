@@ -1,5 +1,5 @@
-//! One connection, TCP or Unix alike: set up, read, written, and ended from either side. Reader and
-//! writer share it, so it costs one descriptor.
+//! Wraps one connection, TCP or Unix: sets it up, reads, writes, and ends it from either side.
+//! Reader and writer share it, so it needs only one descriptor.
 
 use rustix::io::ioctl_fionread;
 use socket2::{SockAddr, Socket, TcpKeepalive};
@@ -9,38 +9,38 @@ use std::net::{IpAddr, Ipv6Addr, Shutdown};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What the kernel takes of us at once, in bytes: small, so that the outbox, not the kernel, decides
-/// what a slow client gets.
+/// Initial kernel send buffer of a connection, in bytes. It is small, so that the outbox, not the
+/// kernel, decides what a slow client gets.
 pub const SEND_BUFFER: usize = 32 * 1024;
 
-/// An idle peer that vanished is detected after this plus three probes. With unsent data it takes
-/// until TCP gives up, about 15 minutes; a shorter limit for that would also end clients that are
-/// alive and just do not read.
+/// Idle time before keepalive probes. An idle peer that vanished is detected after this plus three
+/// probes. With unsent data, it takes until TCP gives up, about 15 minutes. A shorter limit for
+/// that would also end clients that are alive and just do not read.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 const KEEPALIVE_PROBE: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// How long a client that we close may still send before its connection is cut. Closing a
-/// connection with unread bytes resets it, and a reset can overtake our last line. A client that
-/// sends more than this number of bytes while closing isn't reading our last line, so we stop
-/// waiting.
+/// Maximum time that a client may still send while we close. Closing a connection with unread bytes
+/// resets it, and a reset can overtake our last line.
 const LINGER: Duration = Duration::from_millis(250);
+/// Maximum number of bytes that a client may send meanwhile. A client that sends more isn't reading
+/// our last line, so we stop waiting.
 const LINGER_BYTES: usize = 64 * 1024;
 
-/// A connection to a client. Everything that it does takes `&self`, so it can be shared.
+/// A connection to a client. All its methods take `&self`, so it can be shared.
 #[derive(Debug)]
 pub struct Connection {
     socket: Socket,
 }
 
-/// Who is at the other end.
+/// The other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// A host.
     Ip {
-        /// Its address; IPv4 addresses in IPv6 clothes are IPv4 here.
+        /// Its address. IPv4-mapped IPv6 addresses count as IPv4.
         address: IpAddr,
-        /// Whether it is in an IPv6 network (a /64) of this host itself.
+        /// Whether it is in an IPv6 network (a /64) to which this host itself belongs.
         is_neighbour: bool,
     },
     /// A process of this host, through a Unix socket.
@@ -48,12 +48,13 @@ pub enum Peer {
 }
 
 impl Connection {
-    /// Takes over a socket that is connected.
+    /// Wraps a connected socket.
     pub fn new(socket: Socket) -> Self {
         Self { socket }
     }
 
-    /// Sets what every client's TCP socket needs: keepalive, a small send buffer, and no delay.
+    /// Sets the options of a client's TCP socket: keepalive, a small send buffer, and
+    /// `TCP_NODELAY`.
     ///
     /// # Errors
     /// When the socket has failed already.
@@ -67,7 +68,7 @@ impl Connection {
         self.socket.set_tcp_nodelay(true)
     }
 
-    /// Sets how many bytes the kernel takes of us at once.
+    /// Sets the size of the kernel's send buffer, in bytes.
     ///
     /// # Errors
     /// When the socket has failed already.
@@ -75,7 +76,7 @@ impl Connection {
         self.socket.set_send_buffer_size(n_bytes)
     }
 
-    /// Lets each read wait for at most `timeout`, or for ever. Zero is an error.
+    /// Limits how long each read may block; `None` means no limit, and so does zero.
     ///
     /// # Errors
     /// When the socket has failed already.
@@ -83,35 +84,36 @@ impl Connection {
         self.socket.set_read_timeout(timeout)
     }
 
-    /// Returns how many bytes have arrived that nobody has read.
+    /// Returns how many bytes have arrived in the socket and have not been read.
     pub fn unread(&self) -> usize {
         let n_bytes = ioctl_fionread(&self.socket).unwrap_or(0);
         usize::try_from(n_bytes).unwrap_or(usize::MAX)
     }
 
-    /// Ends a wait for the client's next bytes: what has arrived can still be read, and then comes
-    /// the end.
+    /// Ends a read that waits for the client. Bytes that have arrived can still be read, and then
+    /// comes the end.
     pub fn end_reading(&self) {
-        // One that has gone by itself needs no end.
+        // If the client has already gone, there is nothing to end.
         let _ = self.socket.shutdown(Shutdown::Read);
     }
 
     /// Tells the client that nothing more will come.
     pub fn end_writing(&self) {
-        // One that has gone by itself needs no end.
+        // If the client has already gone, there is nothing to end.
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Ends reads and writes that are stuck.
+    /// Ends reads and writes that are stuck, and closes both directions.
     pub fn cut(&self) {
-        // One that has gone by itself is as good.
+        // If the client has already gone, there is nothing to cut.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Closes from our side, so that what was sent arrives before the end does.
+    /// Ends writing, and reads until the client closes its side too, so that our last line is not
+    /// lost to a reset. Gives up after 250 ms or 64 KiB.
     pub fn close_gently(&self) {
         let deadline = Instant::now() + LINGER;
-        // Not on the stack: every session would have to have room for it there.
+        // On the stack, this would enlarge every session.
         let mut discarded = vec![0; 1024];
         let mut n_left = LINGER_BYTES / discarded.len();
         self.end_writing();
@@ -127,9 +129,9 @@ impl Connection {
         }
     }
 
-    /// Closes after [`end_reading`](Self::end_reading). The receive window stays closed then, so a
-    /// flooder would hang until its own timeout: dropping the connection resets it. This gives it
-    /// time to read our last line first.
+    /// Ends writing after [`end_reading`](Self::end_reading). The receive window stays closed then,
+    /// so a flooder would hang until its own timeout. Dropping the connection resets it, and this
+    /// gives it time to read our last line first.
     pub fn close_after_end_of_reading(&self) {
         self.end_writing();
         if self.unread() > 0 {
@@ -140,7 +142,7 @@ impl Connection {
     /// Returns both ends of a connection without a network.
     ///
     /// # Errors
-    /// When the system has no descriptors to give.
+    /// When there are no descriptors left.
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
         Ok((Self::new(one), Self::new(other)))
@@ -173,7 +175,7 @@ impl fmt::Display for Peer {
 }
 
 impl Peer {
-    /// Returns who is at `address`, seen from `ours`.
+    /// Returns the peer at `address`, seen from our own address `ours`.
     pub fn new(address: &SockAddr, ours: Option<&SockAddr>) -> Self {
         let Some(peer) = address.as_socket_ipv6() else {
             return address.as_socket().map_or(Self::Local, |address| Self::Ip {
@@ -212,7 +214,7 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE);
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_PROBE);
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
-        // Linux doubles what it is asked for.
+        // Linux doubles the size that it is asked for.
         assert!(socket.send_buffer_size().unwrap() >= SEND_BUFFER);
     }
 

@@ -1,4 +1,5 @@
-//! The limit on open files of this process.
+//! Raises the limit on open files of this process. Dividing them among clients is left to the
+//! server.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -9,7 +10,7 @@ pub fn raise_descriptors() -> u64 {
         current: limit.maximum,
         ..limit
     };
-    // Where it can't be raised, what it was is returned below.
+    // If it can't be raised, the old limit is returned below.
     let _ = setrlimit(Resource::Nofile, raised);
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

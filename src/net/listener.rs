@@ -1,4 +1,5 @@
-//! Listening: from the addresses that people write to sockets that accept.
+//! Turns the addresses that people write into sockets that accept connections. Admitting clients is
+//! left to the server.
 
 use super::connection::{Connection, Peer};
 use socket2::{Domain, Socket, Type};
@@ -6,14 +7,15 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// Connections that may wait to be accepted. With the usual 128 a burst of joins has to wait a
-/// whole second for its packets to be sent again.
+/// Maximum number of connections that wait to be accepted. With the usual 128, a burst of joins
+/// overflows, and waits a whole second until TCP tries again.
 const BACKLOG: i32 = 4096;
 
-/// Small, so that a flood is felt at once, and little is left to say for a client that has gone.
+/// Kernel receive buffer of a connection, in bytes. It is small, so that a flood is felt at once,
+/// and little is left to say for a client that has gone.
 const RECEIVE_BUFFER: usize = 32 * 1024;
 
-/// How long waking a listener by a connection to itself may take.
+/// Maximum time for waking a listener by a connection to itself.
 const WAKE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A socket that accepts connections.
@@ -23,11 +25,11 @@ pub struct Listener {
     address: SocketAddr,
 }
 
-/// Listens on every address that `names` (HOST:PORT each) stand for, once. A name may stand for
-/// several, of which one suffices: `localhost` is often two, and IPv6 is often off.
+/// Listens once on every address that `names` (HOST:PORT each) resolve to. If a name has several,
+/// one that works is enough: `localhost` often has two, and IPv6 is often off.
 ///
 /// # Errors
-/// One sentence about the first name that can't be found or listened on.
+/// One sentence about the first name that can't be resolved or listened on.
 pub fn listen(names: &[String]) -> Result<Vec<Listener>, String> {
     let mut addresses = Vec::new();
     for name in names {
@@ -41,7 +43,7 @@ pub fn listen(names: &[String]) -> Result<Vec<Listener>, String> {
         let mut failures = Vec::new();
         let mut is_heard = false;
         for address in of_name {
-            // Port 0 is another one each time.
+            // Port 0 never matches, since it gets a new port each time.
             if listeners.iter().any(|it| it.address == address) {
                 is_heard = true;
                 continue;
@@ -65,8 +67,8 @@ pub fn listen(names: &[String]) -> Result<Vec<Listener>, String> {
 }
 
 impl Listener {
-    /// A wildcard IPv6 address takes IPv4 clients too, unless `all` have IPv4 on that port
-    /// themselves.
+    /// Listens on `address`. A wildcard IPv6 address takes IPv4 clients too, unless `all` contains
+    /// an IPv4 address with the same port.
     fn bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         if address.is_ipv6() {
@@ -82,25 +84,25 @@ impl Listener {
         Ok(Self { socket, address })
     }
 
-    /// Returns where it listens, with the port that the system picked if that was left to it.
+    /// Returns the address that it listens on, with the port that the system picked if it was 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits for the next connection.
+    /// Blocks until the next connection, and returns it.
     ///
     /// # Errors
-    /// Those of the system: of this connection, or because something has run out.
+    /// Those of the system. They concern this connection alone, or mean that something has run out.
     pub fn accept(&self) -> io::Result<(Connection, Peer)> {
         let (socket, address) = self.socket.accept()?;
         let peer = Peer::new(&address, socket.local_addr().ok().as_ref());
         Ok((Connection::new(socket), peer))
     }
 
-    /// Ends a wait in [`accept`](Self::accept).
+    /// Wakes a thread that waits in [`accept`](Self::accept).
     pub fn wake(&self) {
-        // Needs no descriptor, but not every system lets a listener be shut down: where it can't
-        // be, a connection to itself does.
+        // A shutdown needs no descriptor, but not every system can shut a listener down. There, a
+        // connection to itself wakes it.
         if self.socket.shutdown(Shutdown::Both).is_err() {
             let _ = TcpStream::connect_timeout(&self.address, WAKE_TIMEOUT);
         }
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_name_needs_only_one_of_its_addresses() {
-        // Often both IPv6 and IPv4, of which this host may have one.
+        // Often resolves to IPv6 and IPv4, and this host may have only one of them.
         let listeners = listen(&["localhost:0".to_owned()]).unwrap();
         assert!(listeners.iter().all(|it| it.address().ip().is_loopback()));
     }

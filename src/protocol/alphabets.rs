@@ -1,13 +1,14 @@
-//! One alphabet for each name: Unicode TS 39, "moderately restrictive". Latin goes with one other
-//! script in common use, but for Cyrillic and Greek; Han goes with kana, Bopomofo or Hangul.
+//! Keeps each name to one alphabet, as Unicode TS 39 defines "moderately restrictive". Latin goes
+//! with one other script in common use, except Cyrillic and Greek. Han goes with kana, Bopomofo or
+//! Hangul.
 //!
-//! Digits, punctuation, emoji and marks that several scripts share fit every alphabet. Whether names
-//! of different alphabets look the same is a question for `lookalikes`.
+//! Digits, punctuation, emoji and marks that several scripts share fit every alphabet. Whether
+//! names of different alphabets look the same is left to `lookalikes`.
 
 use unicode_script::{Script, ScriptExtension, UnicodeScript};
 use unicode_security::mixed_script::AugmentedScriptSet;
 
-/// Returns two scripts of `name` that must not stand in one name, Latin first.
+/// Returns two scripts of `name` that must not be mixed, if there are any. Latin comes first.
 pub fn mixed(name: &str) -> Option<(Script, Script)> {
     let shared = [Script::Common, Script::Inherited, Script::Unknown];
     let scripts = name.chars().map(|character| character.script());
@@ -21,7 +22,7 @@ pub fn mixed(name: &str) -> Option<(Script, Script)> {
     })
 }
 
-/// Whether a name may have letters of both scripts. If one of them is Latin, it is the first.
+/// Whether a name may have letters of both scripts. If one of them is Latin, it must be `first`.
 fn go_together(first: Script, second: Script) -> bool {
     if first == Script::Latin && !matches!(second, Script::Cyrillic | Script::Greek) {
         return second.is_recommended();

@@ -1,18 +1,19 @@
-//! Recognises programs that are not chat clients but took the port for something else. No user
-//! begins with any of this by accident.
+//! Recognises programs that are not chat clients but took the port for something else. Nobody types
+//! any of this as a first line by accident.
 
-/// How a TLS handshake begins, in any version, and a packet of RDP. They need not have a line end.
+/// First bytes of a TLS handshake, in any version, and of an RDP packet. Neither needs a line end.
 const TLS: [u8; 2] = [0x16, 0x03];
 const RDP: [u8; 3] = [0x03, 0x00, 0x00];
 
-/// How requests begin, in any spelling.
+/// First words of HTTP requests, in lowercase; their case does not matter.
 const REQUESTS: [&str; 4] = ["get /", "head /", "post /", "put /"];
 
-/// How mail clients and IRC clients begin. They spell it like this, and people called Nick do not.
+/// First words of mail clients and of IRC clients. Their case matters: a person called Nick does
+/// not write it in capitals.
 const SMTP: [&str; 2] = ["EHLO ", "HELO "];
 const IRC: [&str; 4] = ["PASS ", "CAP LS", "CAP REQ", "NICK "];
 
-/// Returns the foreign protocol that begins with these bytes, if it can be told without a line end.
+/// Returns the foreign protocol that begins with `bytes`, if it can be told without a line end.
 pub fn protocol_of_bytes(bytes: &[u8]) -> Option<&'static str> {
     if bytes.starts_with(&TLS) {
         Some("TLS")
@@ -23,7 +24,7 @@ pub fn protocol_of_bytes(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Returns the foreign protocol that has this first line.
+/// Returns the foreign protocol whose first line is `line`, if there is one.
 pub fn protocol_of_line(line: &str) -> Option<&'static str> {
     let begins_with = |beginnings: &[&str]| beginnings.iter().any(|it| line.starts_with(it));
     let lowercase = line.to_ascii_lowercase();

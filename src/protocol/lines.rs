@@ -1,8 +1,10 @@
-//! Bytes become bounded lines of text: where a line ends, where a long one is cut, and what becomes
-//! of bytes that are not UTF-8. Telnet's commands are taken out before. Memory is one bounded buffer,
-//! whatever arrives, and the lines do not depend on how the bytes were split on their way.
+//! Cuts bytes into bounded lines of text. It decides where a line ends, where a long one is cut,
+//! and what replaces bytes that are not UTF-8. Telnet's commands are removed first. Memory is one
+//! bounded buffer, whatever arrives, and the lines do not depend on how the bytes were split on
+//! their way.
 //!
-//! What a line may contain is decided in `text`, and when it may be said by the server's pacer.
+//! The characters that a line may contain are left to `text`, and the time when it may be said to
+//! the server's pacer.
 
 use super::MAX_LINE;
 use super::telnet::{MAX_HELD, Telnet};
@@ -13,16 +15,16 @@ use std::ops::Range;
 /// character has at most 4 bytes.
 const LOOKAHEAD: usize = 3;
 
-/// Size of the buffer for an unfinished line and for what one read adds to it, in bytes: at first,
-/// which suffices for what people type, and at most.
+/// Initial and maximum size of the buffer for an unfinished line and the next read, in bytes. The
+/// initial size suffices for what people type.
 const MIN_BUFFER: usize = 512;
 const MAX_BUFFER: usize = 2 * MAX_LINE;
 
 /// A line, or one piece of a line that is longer than [`MAX_LINE`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What was said, at most [`MAX_LINE`] bytes, without the line end. Bytes that were not UTF-8
-    /// are U+FFFD here.
+    /// The text without the line end, at most [`MAX_LINE`] bytes. Bytes that were not UTF-8 are
+    /// U+FFFD here.
     pub text: String,
     /// Whether this piece starts its line.
     pub first: bool,
@@ -30,14 +32,14 @@ pub struct Line {
     pub last: bool,
 }
 
-/// Reads from a source and cuts what it gives into lines.
+/// Reads from a source and cuts its bytes into lines.
 #[derive(Default)]
 pub struct Lines {
     /// Empty before the first read.
     buffer: Vec<u8>,
-    /// Where the text in the buffer begins that has been read and not been given yet.
+    /// Where the text begins that is in the buffer and not yet part of a returned line.
     start: usize,
-    /// Where it ends.
+    /// Where that text ends.
     end: usize,
     telnet: Telnet,
     after_carriage_return: bool,
@@ -46,8 +48,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Reads once from `source`, and returns how many bytes came; zero is the end. Call it when
-    /// [`next_line`](Self::next_line) has nothing more to give.
+    /// Reads once from `source`, and returns how many bytes came; zero means the end. Call it when
+    /// [`next_line`](Self::next_line) has no more lines.
     ///
     /// # Errors
     /// Those of `source`, except that an interrupted read is tried again.
@@ -58,7 +60,7 @@ impl Lines {
         if self.buffer.is_empty() {
             self.buffer.resize(MIN_BUFFER, 0);
         }
-        // What telnet has held back goes into the gap, if it turns out to be text.
+        // Bytes that telnet has held back go into the gap, if they turn out to be text.
         let new = self.end + MAX_HELD;
         let n_read = loop {
             match source.read(&mut self.buffer[new..]) {
@@ -68,15 +70,15 @@ impl Lines {
         };
         let leave = self.strip_telnet(new..new + n_read);
         self.at_end = n_read == 0 || leave;
-        // There is always space for the next read, which would look like the end otherwise.
+        // There must always be space for the next read: a read into none would look like the end.
         if self.buffer.len() - new - n_read <= MAX_HELD {
             self.buffer.resize(MAX_BUFFER, 0);
         }
         Ok(n_read)
     }
 
-    /// Moves what is text among the new bytes behind the text that is there. Returns whether the
-    /// client wants to leave.
+    /// Removes telnet's commands from the new bytes, and appends the rest to the text that is
+    /// there. Returns whether the client wants to leave.
     fn strip_telnet(&mut self, new: Range<usize>) -> bool {
         if self.telnet.is_plain(&self.buffer[new.clone()]) && !new.is_empty() {
             self.buffer.copy_within(new.clone(), self.end);
@@ -100,13 +102,13 @@ impl Lines {
         self.unread().iter().any(|byte| is_line_end(*byte))
     }
 
-    /// Returns what has been read and not been given yet.
+    /// Returns the text in the buffer that is not yet part of a returned line.
     pub fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
     /// Returns the next line, if the buffer holds a whole one, or the next piece of one that is too
-    /// long. At the end of the source what remains is a line too.
+    /// long. At the end of the source, the remaining text is a line too.
     pub fn next_line(&mut self) -> Option<Line> {
         if self.after_carriage_return && self.start < self.end {
             if matches!(self.buffer[self.start], b'\n' | b'\0') {
@@ -135,7 +137,7 @@ impl Lines {
         Some(Line { text, first, last })
     }
 
-    /// Whether the source has ended and every line of it has been given.
+    /// Whether the source has ended and all its lines have been returned.
     pub fn is_finished(&self) -> bool {
         self.at_end && self.start == self.end
     }
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Gives its pieces one per read, then the end.
+    /// Returns its pieces, one per read, then the end.
     struct Pieces<'a>(Vec<&'a [u8]>);
 
     impl Read for Pieces<'_> {
@@ -264,7 +266,7 @@ mod tests {
         assert_eq!(format!("{}{}", lines[0].text, lines[1].text), text);
     }
 
-    /// What the module promises, written without a buffer: split at line ends, decode, cut.
+    /// Does what the module promises, without a buffer: splits at line ends, decodes, cuts.
     fn reference(bytes: &[u8]) -> Vec<String> {
         let text = bytes
             .iter()
@@ -294,7 +296,8 @@ mod tests {
         found
     }
 
-    /// Bytes in which line ends, long runs, multi-byte characters and broken ones are common.
+    /// Generates bytes in which line ends, long runs, multi-byte characters and broken ones are
+    /// common.
     fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
             3 => prop::collection::vec(any::<u8>(), 0..40),

@@ -1,10 +1,10 @@
-//! When do two names look the same to a person at a terminal? When they are equal but for case,
-//! width, normalisation and characters that draw nothing; or when Unicode TS 39 draws them alike
-//! from characters of different scripts.
+//! Decides whether two names look the same to a person at a terminal. They do if they differ only
+//! in case, width, normalisation and characters that draw nothing. They also do if Unicode TS 39
+//! draws them alike from characters of different scripts.
 //!
 //! TS 39 also treats `0`/`O`, `l`/`I`, `rn`/`m` and some Thai or Hebrew pairs as confusable. We
 //! don't: readers of a script can tell its letters apart, and people really are called Al and AI,
-//! emily and ernily, แดง and แตง. That a name keeps to one alphabet is up to `alphabets`.
+//! emily and ernily, แดง and แตง. Keeping a name to one alphabet is left to `alphabets`.
 
 use super::text::{draws, draws_nothing};
 use std::collections::HashMap;
@@ -14,16 +14,18 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_script::{Script, UnicodeScript};
 use unicode_security::skeleton;
 
-/// How a name looks, which it holds against other names.
+/// One look of a name. While the name is in use, it keeps others from looking like it.
 #[derive(Debug)]
 pub struct Key {
     look: String,
-    /// The look with the script of each character, or `None` if no other name may look like this.
+    /// The look with the script of each character: names that share this too may share the look.
+    /// `None` if no other name may look like this.
     in_script: Option<String>,
 }
 
 impl Key {
-    /// Returns the keys of `name`. What draws nothing passes for nothing, or for a space.
+    /// Returns the keys of `name`. A character that draws nothing can be read as nothing or as a
+    /// space, so both readings have keys.
     pub fn all_of(name: &str) -> Vec<Self> {
         let mut readings = vec![
             name.replace(draws_nothing, ""),
@@ -34,14 +36,14 @@ impl Key {
         readings.flat_map(|name| Self::of_reading(name)).collect()
     }
 
-    /// Whether a name with this key can be had beside those that hold `n_held` of each text: all of
-    /// them that look like this are in its script.
+    /// Whether a new name may have this key. `n_held` says how often names in use hold each text.
+    /// All of them that look like this must be in the same script.
     pub fn is_free(&self, n_held: &HashMap<String, usize>) -> bool {
         let in_script = self.in_script.as_ref().and_then(|text| n_held.get(text));
         n_held.get(&self.look) == in_script
     }
 
-    /// Returns the texts that a name with this key holds.
+    /// Returns the texts that a name with this key holds while it is in use.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
         iter::once(&self.look).chain(&self.in_script)
     }
@@ -50,10 +52,11 @@ impl Key {
         let folded = settled(&in_capitals(&name.nfkd().collect::<String>()));
         [
             Self::drawn(name, settled(&in_capitals(&drawn(name)))),
-            // Capital letters can have doubles where the small ones have none.
+            // Capital letters can have lookalikes where the small ones have none.
             Self::drawn(&folded, settled(&drawn(&folded))),
             Self {
-                // Kept apart from what is drawn, where `I` and `l` can be one.
+                // The newline keeps this apart from drawn looks, in which `I` and `l` can be the
+                // same.
                 look: folded + "\n",
                 in_script: None,
             },
@@ -66,9 +69,10 @@ impl Key {
     }
 }
 
-/// Whether `name` could be taken for what the server says, or for a name and a message.
+/// Whether `name` could be mistaken for a line of the server's, or for a name with a message.
 pub fn seems_to_be_the_servers(name: &str) -> bool {
-    // Some scripts have letters like these signs. Among others of their script they are letters.
+    // Some scripts have letters that look like these signs. Among other letters they are read as
+    // letters.
     let is_word = |it: char| it.is_alphabetic() && !prototype(it).contains(['*', '>']);
     let has_words = name.contains(is_word);
     let signs = drawn(&name.replace(|it: char| has_words && it.is_alphabetic(), "x"));
@@ -76,9 +80,9 @@ pub fn seems_to_be_the_servers(name: &str) -> bool {
     signs.starts_with('*') || signs.contains('>')
 }
 
-/// Returns the script of each character that `text` is drawn with; or `None` if it has punctuation
-/// or Latin letters that are drawn like others, since Unicode has so many of those that nobody can
-/// tell them all apart.
+/// Returns the script of each character that `text` is drawn with. Returns `None` if it has
+/// punctuation or Latin letters that are drawn like others: Unicode has too many of those to tell
+/// apart.
 fn scripts(text: &str) -> Option<String> {
     let mut scripts = String::new();
     for character in text.nfd() {
@@ -103,13 +107,13 @@ fn prototype(character: char) -> String {
     skeleton(character.encode_utf8(&mut [0; 4])).collect()
 }
 
-/// Folds case: `ß` is `SS`, and both small sigmas are one.
+/// Folds case: `ß` becomes `SS`, and both small sigmas become one letter.
 fn in_capitals(text: &str) -> String {
     text.to_lowercase().to_uppercase()
 }
 
 /// Returns `text` with marks as they are drawn, without the dots of `I` and `J`, and with single
-/// spaces. This comes last, since case and drawing undo what has been normalised before.
+/// spaces. This must come last, since folding case and drawing undo normalisation.
 fn settled(text: &str) -> String {
     let mut marked = String::with_capacity(text.len());
     for character in text.nfkd() {

@@ -1,14 +1,14 @@
-//! What a name may be: visible, of a bounded width, of one alphabet, and nothing that looks like the
-//! server's own lines. Who holds which name is the roster's business.
+//! Checks that a name is visible, of bounded width, of one alphabet, and unlike the server's own
+//! lines. Recording the names in use is left to the roster.
 
 use super::{MAX_NAME, Notice, alphabets, lookalikes, text};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Returns the name that a client gave as everyone sees it: cleaned, trimmed, and with single
+/// Returns the name that a client gave as everyone will see it: cleaned, trimmed, and with single
 /// spaces.
 ///
 /// # Errors
-/// The refusal that the client is told.
+/// The refusal to send to the client.
 pub fn check(given: &str) -> Result<String, Notice> {
     let shown = normal_form(given);
     if !text::is_visible(&shown) {
@@ -24,15 +24,15 @@ pub fn check(given: &str) -> Result<String, Notice> {
     }
 }
 
-/// Returns names like `taken`, without end: the same with the next numbers behind it.
+/// Returns an endless series of names like `taken`: the same with the next numbers after it.
 pub fn similar(taken: &str) -> impl Iterator<Item = String> {
     let (stem, number) = split_number(taken);
     let first = number.map_or(2, |number| number + 1);
     (first..).map(move |number| numbered(stem, number))
 }
 
-/// Single spaces, so that nobody can be told apart from another by counting spaces; and no marks in
-/// front, which would combine with what is printed before the name.
+/// Cleans `given`, and turns runs of spaces into one, so that no two names differ only in their
+/// number of spaces. Removes leading marks, which would combine with the text before the name.
 fn normal_form(given: &str) -> String {
     let cleaned = text::clean(given);
     let spaced = cleaned.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -61,7 +61,7 @@ fn split_number(shown: &str) -> (&str, Option<u64>) {
     }
 }
 
-/// Returns `stem` with a number behind it, shortened to what a name may have.
+/// Returns `stem` and a number after it, with the stem shortened so that the name fits.
 fn numbered(stem: &str, number: u64) -> String {
     let mut stem = stem.to_owned();
     loop {

@@ -1,30 +1,31 @@
-//! What telnet clients send besides text (RFC 854): negotiations are taken out unanswered, so the
-//! client stays in its line mode, and its Ctrl-C means that it wants to leave.
+//! Removes what telnet clients send besides text (RFC 854). Negotiations get no answer, so the
+//! client stays in its line mode. Its Ctrl-C means that it wants to leave.
 //!
-//! Commands begin with a byte that UTF-8 never has. Byte sequences that only look like commands stay
-//! in place and become U+FFFD in `lines`.
+//! Commands begin with a byte that UTF-8 never has. Byte sequences that only look like commands
+//! stay in place and become U+FFFD in `lines`.
 
 const IAC: u8 = 255;
 const SUBNEGOTIATION: u8 = 250;
 const SUBNEGOTIATION_END: u8 = 240;
 /// Interrupt process, abort, and end of file: the user pressed Ctrl-C or the like.
 const LEAVE: [u8; 3] = [244, 238, 236];
-/// Options that a client may bring up; CR and LF have numbers of options that nobody uses.
+/// Highest option number in a negotiation. CR and LF always end lines: the options with their
+/// numbers are not in use.
 const LAST_OPTION: u8 = 49;
 
-/// A longer subnegotiation, in bytes, is none.
+/// Maximum length of a subnegotiation, in bytes. The bytes after that are text.
 const MAX_SUBNEGOTIATION: usize = 256;
 
 /// Maximum number of bytes that are held back because they may begin a command.
 pub const MAX_HELD: usize = 2;
 
-/// Takes commands out of a stream of bytes.
+/// Removes commands from a stream of bytes.
 #[derive(Debug, Default)]
 pub struct Telnet {
     state: State,
 }
 
-/// What the last bytes were.
+/// The state after the last byte.
 #[derive(Debug, Default, Clone, Copy)]
 enum State {
     #[default]
@@ -32,13 +33,13 @@ enum State {
     Iac,
     /// IAC and one of WILL, WON'T, DO and DON'T.
     Negotiation(u8),
-    /// This number of bytes of a subnegotiation, and whether the last one was IAC.
+    /// A subnegotiation: its number of bytes so far, and whether the last one was IAC.
     Subnegotiation(usize, bool),
 }
 
 impl Telnet {
-    /// Takes the next byte, and passes on what is text now: at most [`MAX_HELD`] earlier bytes and
-    /// this one. Returns whether the client wants to leave.
+    /// Takes the next byte, and passes on the bytes that are now known to be text: this one, and at
+    /// most [`MAX_HELD`] earlier ones. Returns whether the client wants to leave.
     pub fn take(&mut self, byte: u8, mut text: impl FnMut(u8)) -> bool {
         self.state = match (self.state, byte) {
             (State::Text, IAC) => State::Iac,
@@ -57,7 +58,7 @@ impl Telnet {
             }
             (State::Iac, _) => {
                 text(IAC);
-                // Doubled, it is itself.
+                // A doubled IAC stands for the byte itself.
                 if byte != IAC {
                     text(byte);
                 }
@@ -78,7 +79,7 @@ impl Telnet {
         false
     }
 
-    /// Passes on what was held back: no command will come of it any more.
+    /// Passes on the bytes that were held back, since they can't become a command any more.
     pub fn end(&mut self, mut text: impl FnMut(u8)) {
         match std::mem::take(&mut self.state) {
             State::Iac => text(IAC),
@@ -90,7 +91,7 @@ impl Telnet {
         }
     }
 
-    /// Whether `bytes` come out as they are.
+    /// Whether `bytes` would be passed on unchanged.
     pub fn is_plain(&self, bytes: &[u8]) -> bool {
         matches!(self.state, State::Text) && !bytes.contains(&IAC)
     }
@@ -100,7 +101,7 @@ impl Telnet {
 mod tests {
     use super::*;
 
-    /// Text and whether the client left.
+    /// Returns the text of `bytes`, and whether the client left.
     fn strip(bytes: &[u8]) -> (Vec<u8>, bool) {
         let mut telnet = Telnet::default();
         let mut text = Vec::new();

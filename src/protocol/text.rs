@@ -1,5 +1,5 @@
-//! What may reach a terminal: text as people write it, in any script, without the characters
-//! that move cursors, change colours, reverse lines or hide.
+//! Decides which characters may reach a terminal: text as people write it, in any script.
+//! Characters that move cursors, change colours, reverse lines or hide are removed.
 //!
 //! Unicode's general categories decide; the few exceptions are named here with their reasons.
 
@@ -8,17 +8,18 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::skeleton;
 use unicode_width::UnicodeWidthChar;
 
-/// Maximum number of combining marks in a row: more than any language stacks, fewer than spoil the
-/// next line.
+/// Maximum number of combining marks in a row: more than any language stacks, and too few to spoil
+/// the next line.
 const MAX_MARKS: usize = 8;
 
-/// Maximum number of blanks in a row: with more, a line that wraps could show a forged one at the
+/// Maximum number of blanks in a row. With more, a line that wraps could show a forged line at the
 /// left edge of the terminal.
 const MAX_BLANKS: usize = 8;
 const TOO_MANY_SPACES: &str = "         ";
 
-/// Returns `text` without what must not reach a terminal. A tab or a line separator becomes a
-/// space, other such characters vanish, and long runs of blanks or marks are cut. Idempotent.
+/// Returns `text` as it may reach a terminal. A tab or a line separator becomes a space, other
+/// harmful characters are removed, and long runs of blanks or marks are shortened. Cleaning it
+/// twice changes nothing more.
 pub fn clean(text: &str) -> Cow<'_, str> {
     // Nearly all lines are plain ASCII, which nothing below would change.
     let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
@@ -56,32 +57,33 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(cleaned)
 }
 
-/// Whether `character` takes up space and leaves no trace.
+/// Whether `character` is white space or draws nothing.
 fn is_blank(character: char) -> bool {
     character.is_whitespace() || draws_nothing(character)
 }
 
-/// Whether `text` leaves a trace on a terminal.
+/// Whether `text` draws anything on a terminal.
 pub fn is_visible(text: &str) -> bool {
     text.chars().any(draws)
 }
 
-/// Whether `character` is visible by itself: no blank, no mark, and nothing that draws nothing.
+/// Whether `character` is visible by itself. False for blanks, combining marks and characters that
+/// draw nothing.
 pub fn draws(character: char) -> bool {
     let has_width = character.width().is_some_and(|width| width > 0);
     has_width && !character.is_whitespace() && !draws_nothing(character)
 }
 
-/// Whether `character` is invisible wherever it stands, though it is no white space.
+/// Whether `character` is always invisible, though it is not white space.
 pub fn draws_nothing(character: char) -> bool {
     let is_empty = matches!(
         character,
         // The blank Braille pattern, the null notehead, the Khitan filler.
         '\u{2800}' | '\u{1d159}' | '\u{16fe4}'
-        // What arranges hieroglyphs.
+        // The controls that arrange hieroglyphs.
         | '\u{13430}'..='\u{1343f}'
     );
-    // TS 39 leaves out what Unicode wants to be ignored: joiners, selectors, Hangul fillers.
+    // TS 39 drops the characters that Unicode says to ignore: joiners, selectors, Hangul fillers.
     let mut bytes = [0; 4];
     is_empty || skeleton(character.encode_utf8(&mut bytes)).count() == 0
 }
@@ -108,13 +110,13 @@ fn fate(character: char) -> Fate {
     }
 }
 
-/// Format characters that some script cannot be written without.
+/// Whether some script cannot be written without this format character.
 fn is_needed_in_writing(character: char) -> bool {
     matches!(
         character,
         // The joiner of emoji and Indic letters, and the non-joiner of Persian.
         '\u{200c}' | '\u{200d}'
-        // Marks of direction: invisible letters that override nothing.
+        // Direction marks, which act like invisible letters and override nothing.
         | '\u{200e}' | '\u{200f}' | '\u{61c}'
         // Number and abbreviation signs, which are visible though they count as format.
         | '\u{600}'
@@ -126,13 +128,13 @@ fn is_needed_in_writing(character: char) -> bool {
                 | '\u{8e2}'
                 | '\u{110bd}'
                 | '\u{110cd}'
-        // Mongolian's vowel separator, and what arranges hieroglyphs.
+        // Mongolian's vowel separator, and the controls that arrange hieroglyphs.
         | '\u{180e}' | '\u{13430}'..='\u{1343f}'
     )
 }
 
-/// Code points without a category of their own that no text will ever use: noncharacters, and
-/// the holes between the invisible tag characters.
+/// Whether no text will ever use this unassigned code point: a noncharacter, or a gap between the
+/// invisible tag characters.
 fn is_never_text(character: char) -> bool {
     let code = u32::from(character);
     code & 0xfffe == 0xfffe || matches!(code, 0xfdd0..=0xfdef | 0xe0000..=0xe0fff)

@@ -1,18 +1,19 @@
-//! What is said with a line: its pieces, cleaned and trimmed. When it may be said is the pacer's
-//! business.
+//! Turns the pieces of a line into text to say, cleaned and trimmed. When it may be said is left to
+//! the pacer.
 
 use super::lines::Line;
 use super::text;
 
-/// Turns the pieces of lines into texts that can be said.
+/// Turns the pieces of lines into texts to say.
 #[derive(Debug, Default)]
 pub struct Utterance {
-    /// Part of this line has already been said, so the start of the next piece is not trimmed.
+    /// Whether part of this line has already been said. If so, the start of the next piece is not
+    /// trimmed.
     within_line: bool,
 }
 
 impl Utterance {
-    /// Returns what to say for `piece`: nothing, if it leaves no trace on a terminal.
+    /// Returns the text to say for `piece`, or `None` if it draws nothing on a terminal.
     pub fn text(&mut self, piece: &Line) -> Option<String> {
         let text = text::clean(&piece.text);
         self.within_line &= !piece.first;

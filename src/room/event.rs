@@ -1,32 +1,33 @@
-//! Everything that can happen in the room.
+//! Lists everything that can happen in the room. The consequences are left to the room.
 
 use super::outbox::Outbox;
 use std::sync::Arc;
 
-/// Which connection: they are counted from 0 and never used twice.
+/// The number of a connection. Connections are counted from 0, and no number is used twice.
 pub type ClientId = u64;
 
-/// Something that happens in the room. Events happen one after the other, in one order for all.
+/// Something that happens in the room. Events are applied one after the other, so everyone hears
+/// one order.
 #[derive(Debug)]
 pub enum Event {
-    /// Somebody hears from now on what is said.
+    /// A client enters, and hears everything that is said from now on.
     Join {
-        /// Which connection.
+        /// Its number.
         id: ClientId,
-        /// The name, or none for one who only listens.
+        /// Its name, or `None` if it only listens.
         name: Option<Arc<str>>,
-        /// Where to send what it is to hear.
+        /// Where to send its messages.
         outbox: Outbox,
     },
     /// A member says something.
     Said {
-        /// Who; nobody hears one who is not in the room.
+        /// Its number. Lines from clients that are not in the room are ignored.
         from: ClientId,
         /// A line for everyone, as it goes over the wire, newline included.
         line: String,
     },
-    /// A member says nothing more. It still hears what was said before.
+    /// A member leaves. It still hears everything that was said before.
     Leave(ClientId),
-    /// Nobody hears anything after this.
+    /// The room closes. Nobody hears anything that is said later.
     Close,
 }

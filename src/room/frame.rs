@@ -1,5 +1,5 @@
-//! Bytes that many outboxes share, and how much memory all of them take together. What they say is
-//! the room's business.
+//! Shares the bytes of each frame among many outboxes, and counts the memory of all frames. Filling
+//! a frame is left to the room.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub struct Frame {
     n_bytes_alive: Arc<AtomicUsize>,
 }
 
-/// The memory of all frames that somebody has not been sent yet.
+/// The memory of all frames that some client has yet to be sent.
 #[derive(Debug)]
 pub struct FrameMemory {
     n_bytes_alive: Arc<AtomicUsize>,
@@ -20,7 +20,7 @@ pub struct FrameMemory {
 }
 
 impl FrameMemory {
-    /// Memory for at most `limit` bytes.
+    /// Returns a memory for at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self {
             n_bytes_alive: Arc::default(),
@@ -28,7 +28,7 @@ impl FrameMemory {
         }
     }
 
-    /// Copies `bytes` into a frame.
+    /// Copies `bytes` into a frame, and counts them.
     pub fn frame(&self, bytes: &[u8]) -> Arc<Frame> {
         self.n_bytes_alive.fetch_add(bytes.len(), Ordering::Relaxed);
         Arc::new(Frame {

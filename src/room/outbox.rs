@@ -1,7 +1,8 @@
-//! The bounded queue between the room and one client's writer. Here delivered + missed = sent is
-//! kept: what does not fit is counted, and told with the next delivery that fits, or at the end.
+//! Queues deliveries between the room and one client's writer, and keeps delivered + missed = sent.
+//! A message that does not fit is counted, and the client is told with the next delivery that fits,
+//! or at the end.
 //!
-//! Sending MUST NOT block. How deliveries are written is the writer's business.
+//! Sending MUST NOT block. Writing to the socket is left to the writer.
 //!
 //! The writer parks when nothing waits, and each delivery unparks it. It does not block on the
 //! channel: `recv` spins before it parks, and a thousand writers spinning for one broadcaster cost
@@ -14,22 +15,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 
-/// Maximum number of bytes that wait in one outbox: bounds memory, and how stale a slow client's
-/// room gets.
+/// Maximum number of bytes that wait in one outbox. It bounds memory, and how far behind a slow
+/// client can be.
 pub const MAX_BYTES: usize = 512 * 1024;
 
-/// What one client is to be sent next.
+/// A frame on its way to one client.
 #[derive(Debug)]
 pub struct Delivery {
-    /// How many messages this client missed just before.
+    /// Number of messages that this client missed just before.
     pub n_missed: u64,
-    /// How many messages it brings.
+    /// Number of messages in it, the answer included.
     n_messages: u64,
-    /// Shared by everyone who gets it.
+    /// The frame, shared by everyone who gets it.
     frame: Arc<Frame>,
-    /// Where in the frame this client's part begins, in bytes.
+    /// Offset in the frame at which this client's part begins, in bytes.
     from: usize,
-    /// What this client alone gets behind the frame.
+    /// An answer that this client alone gets, after the frame.
     pub answer: Option<Arc<[u8]>>,
 }
 
@@ -44,23 +45,23 @@ impl Delivery {
     }
 }
 
-/// The room's end. When it is dropped, the writer ends after what waits.
+/// The room's end of the queue. When it is dropped, the writer drains the queue and ends.
 #[derive(Debug)]
 pub struct Outbox {
     // The order matters: the channel is disconnected before the writer wakes and looks.
     deliveries: Sender<Delivery>,
     writer: UnparkOnDrop,
-    /// What waits, for taking it back.
+    /// The queue from its other end, for taking deliveries back.
     waiting: Receiver<Delivery>,
     counts: Arc<Counts>,
-    /// Messages that did not fit, of which the client has not been told.
+    /// Number of messages that were dropped and that the client has not been told of.
     n_missed: u64,
 }
 
 #[derive(Debug)]
 struct UnparkOnDrop(Thread);
 
-/// The writer's end.
+/// The writer's end of the queue.
 #[derive(Debug)]
 pub struct Frames {
     deliveries: Receiver<Delivery>,
@@ -69,17 +70,17 @@ pub struct Frames {
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// Bytes that wait, including those that are being written.
+    /// Number of bytes that wait, including those that are being written.
     n_bytes: AtomicUsize,
     n_missed_at_end: AtomicU64,
 }
 
 impl Outbox {
-    /// An empty queue for at most `n_frames` deliveries and [`MAX_BYTES`], whichever is first.
-    /// `start` gets the writer's end, and returns the thread that drains it.
+    /// Returns an empty queue for at most `n_frames` deliveries and at most [`MAX_BYTES`]. `start`
+    /// gets the writer's end, and returns the thread that drains it.
     ///
     /// # Errors
-    /// Those of `start`.
+    /// The error of `start`.
     pub fn new(
         n_frames: usize,
         start: impl FnOnce(Frames) -> io::Result<Thread>,
@@ -100,7 +101,7 @@ impl Outbox {
         })
     }
 
-    /// Sends the part of `frame` that begins at `from`, which holds `n_messages`, and behind it
+    /// Queues the part of `frame` that begins at `from`, which holds `n_messages`, and after it
     /// `answer`, which counts as one more. Returns how many of them were dropped.
     pub fn send(
         &mut self,
@@ -126,8 +127,8 @@ impl Outbox {
         }
     }
 
-    /// Tells the client how many messages it has missed, if its queue is empty. Otherwise it is told
-    /// with the next frame that fits: a separate notice would use up that slot.
+    /// Tells the client how many messages it has missed, if its queue is empty. Otherwise it is
+    /// told with the next frame that fits, since a separate notice would take that frame's place.
     pub fn tell_missed(&mut self) {
         if self.is_lagging() && self.deliveries.is_empty() {
             self.send(&Arc::default(), 0, 0, None);
@@ -140,25 +141,25 @@ impl Outbox {
         for delivery in self.waiting.try_iter() {
             let n_bytes = delivery.n_bytes();
             self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
-            // It has been told of neither.
+            // The client has been told neither of these nor of those missed before them.
             self.n_missed += delivery.n_missed + delivery.n_messages;
             n_dropped += delivery.n_messages;
         }
         n_dropped
     }
 
-    /// Returns how many bytes the client has not been sent yet.
+    /// Returns how many bytes the client has yet to be sent.
     pub fn n_bytes_waiting(&self) -> usize {
         self.counts.n_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether the client has missed messages and has not been told of all.
+    /// Whether the client has missed messages that it has not been told of.
     pub fn is_lagging(&self) -> bool {
         self.n_missed > 0
     }
 
-    /// Queues `delivery` and wakes the writer, or returns false at once. A writer that has ended
-    /// misses nothing, so for it everything fits.
+    /// Queues `delivery` and wakes the writer, or returns false at once. A client whose writer has
+    /// ended misses nothing, so for it everything fits.
     fn fits(&self, delivery: Delivery) -> bool {
         let writer_has_ended = Arc::strong_count(&self.counts) == 1;
         if writer_has_ended {
@@ -166,7 +167,7 @@ impl Outbox {
             return true;
         }
         let n_bytes = delivery.n_bytes();
-        // Only the room adds, so nothing can make this sum too small before the send.
+        // Only the room adds bytes, so the sum can't grow between this check and the send.
         let waiting = &self.counts.n_bytes;
         if waiting.load(Ordering::Relaxed) + n_bytes > MAX_BYTES {
             return false;
@@ -185,7 +186,8 @@ impl Outbox {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        // The fields are dropped after this, so it is there when the channel is disconnected.
+        // The fields are dropped after this, so the count is there when the channel is
+        // disconnected.
         let at_end = &self.counts.n_missed_at_end;
         at_end.store(self.n_missed, Ordering::Release);
     }
@@ -198,12 +200,12 @@ impl Drop for UnparkOnDrop {
 }
 
 impl Frames {
-    /// Hands every delivery to `write`, in order, until the room has dropped its end and the queue
+    /// Calls `write` for every delivery, in order, until the room has dropped its end and the queue
     /// is drained. The bytes of a delivery count against the limit until they are written. Returns
     /// how many messages were missed after the last delivery.
     ///
     /// # Errors
-    /// The first that `write` returns.
+    /// The first error of `write`.
     pub fn drain<E>(&self, mut write: impl FnMut(&Delivery) -> Result<(), E>) -> Result<u64, E> {
         loop {
             match self.deliveries.try_recv() {
@@ -220,7 +222,7 @@ impl Frames {
     }
 }
 
-/// What tests of the room need: an outbox whose writer is the test.
+/// Outboxes for tests of the room, with the test as the writer.
 #[cfg(test)]
 pub mod testing {
     use super::*;
@@ -238,8 +240,8 @@ pub mod testing {
         (outbox.unwrap(), writers_end.unwrap())
     }
 
-    /// Takes what waits in `frames`, as its writer would write it, and tells whether that was the
-    /// end of it. What was missed is in square brackets.
+    /// Returns the text that waits in `frames`, as its writer would write it, and whether that was
+    /// all of it. Numbers of missed messages are in square brackets.
     pub fn heard(frames: &Frames) -> (String, bool) {
         let mut heard = String::new();
         let mut add = |n_missed: u64, bytes: &[u8]| {
@@ -328,7 +330,7 @@ mod tests {
     #[test]
     fn in_a_quiet_room_what_was_missed_is_told_when_the_queue_is_empty() {
         let (mut outbox, frames) = outbox(8);
-        // Full by bytes, with slots left.
+        // Full by bytes, with places left.
         outbox.send(&frame(MAX_BYTES), 0, 1, None);
         outbox.send(&frame(1), 0, 1, None);
         for _ in 0..9 {

@@ -1,5 +1,6 @@
-//! Who comes in: accepts connections on one address, gives each a seat and a session, or refuses it
-//! politely; and lives through whatever `accept` returns.
+//! Admits clients: accepts connections on one address, and gives each a seat and a session, or
+//! refuses it politely. It survives whatever `accept` returns. Everything after that is left to the
+//! session.
 
 pub mod host;
 pub mod seats;
@@ -19,12 +20,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-/// How long accepting pauses when the system has run out of something. It doubles each time.
+/// Minimum and maximum pause in accepting when the system has run out of something. It doubles each
+/// time.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Keep this many refused connections open briefly: a connection that is closed with unread bytes is
-/// reset, and a reset can overtake the line that says why.
+/// Maximum number of refused connections that are kept open briefly. A connection that is closed
+/// with unread bytes is reset, and a reset can overtake the line that says why.
 const MAX_ON_DOORSTEP: usize = 16;
 
 /// Minimum time between two log lines about the same trouble.
@@ -36,9 +38,9 @@ pub struct Acceptor<'scope> {
     pub listener: &'scope Listener,
     /// The seats of all acceptors.
     pub seats: &'scope Seats,
-    /// What all sessions share.
+    /// Everything that all sessions share.
     pub shared: &'scope Shared,
-    /// Counts the connections of all acceptors.
+    /// Number of connections of all acceptors so far.
     pub n_connections: &'scope AtomicU64,
     /// The way into the room.
     pub room: RoomHandle,
@@ -78,7 +80,7 @@ impl<'scope> Acceptor<'scope> {
                     if let Some(n_failures) = failures.count(Instant::now()) {
                         log::warn!("Nobody can join for now ({n_failures} times): {error}");
                     }
-                    // The refused have to make room first.
+                    // Refused connections give up their descriptors first.
                     doorstep.clear();
                     thread::sleep(pause);
                     pause = (pause * 2).min(MAX_PAUSE);
@@ -87,7 +89,7 @@ impl<'scope> Acceptor<'scope> {
         }
     }
 
-    /// Starts a session.
+    /// Gives the connection a seat and a session, or refuses it.
     fn admit(
         &self,
         scope: &'scope Scope<'scope, '_>,
@@ -130,20 +132,21 @@ impl<'scope> Acceptor<'scope> {
     }
 }
 
-/// What a session holds. Fields are dropped in order, so the seat is free only when all else is.
+/// Everything that a session holds. Fields are dropped in order, so the seat is free only after all
+/// else.
 struct Admitted<'a> {
     connection: Arc<Connection>,
     room: RoomHandle,
     seat: Seat<'a>,
 }
 
-/// A connection that was refused, and why, as the log says it.
+/// A connection that was refused, and the reason for the log.
 struct Refused {
     connection: Arc<Connection>,
     reason: String,
 }
 
-/// Sends the line, and then the end of the stream, before the close that may reset it.
+/// Tells the client why it is refused, and ends the stream before the close that may reset it.
 fn refuse(connection: Arc<Connection>, refusal: Refusal, reason: String) -> Refused {
     // Ignore errors: the client has already left.
     let _ = (&*connection).write_all(refusal.notice().line().as_bytes());
@@ -177,7 +180,8 @@ struct Throttle {
 }
 
 impl Throttle {
-    /// Counts one more, and returns how many there were since the last time if it is time to say so.
+    /// Counts one more event. Returns the number of events since the last time, if it is time to
+    /// log them.
     fn count(&mut self, now: Instant) -> Option<u64> {
         self.n_since += 1;
         if self

@@ -1,8 +1,8 @@
-//! The loop at the centre: takes what waits in the inbox into the room, and decides when the current
-//! frame goes out. It owns the room, so the room needs no lock.
+//! Runs the room: applies the events in its inbox, and decides when the current frame goes out. It
+//! owns the room, so the room needs no lock. Writing to sockets is left to the writers.
 //!
-//! It MUST NOT wait for anything but its inbox and its own pace: not for a socket, not for a lock
-//! that somebody holds over a wait, not for the log.
+//! It MUST wait only for its inbox and its own pace. It MUST NOT wait for a socket, the log, or a
+//! lock that is held across a blocking call.
 
 use super::drops::Drops;
 use super::shared::Stop;
@@ -13,16 +13,16 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Maximum number of events in flight to the room; the readers wait when it is full.
+/// Maximum number of events in flight to the room. Readers block when it is reached.
 pub const INBOX: usize = 1024;
 
-/// A frame waits no longer than this, in a room of any size.
+/// Maximum interval that pacing imposes between the starts of two fan-outs.
 const MAX_FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A fan-out that takes longer than this is expensive enough to save on.
+/// Duration above which fan-outs are expensive enough to make fewer of them.
 const LONG_FAN_OUT: Duration = Duration::from_millis(10);
 
-/// Where fan-out is expensive, the minimum time between two frames, per member.
+/// Minimum interval between the starts of two expensive fan-outs, per member.
 const SAVING_INTERVAL_PER_MEMBER: Duration = Duration::from_micros(50);
 
 /// While a frame waits, this thread sleeps, so that events gather in the inbox instead of waking it
@@ -36,8 +36,8 @@ const TELL_MISSED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often drops are logged.
 const LOG_DROPS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a stop lets the room say what waits in the inbox. A busy room can't say all of it before
-/// those who don't read are cut.
+/// Maximum time that a stop gives the room to say what waits in the inbox. A busy room can't say
+/// all of it before clients that don't read are cut.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Runs `room` until every sender of events is gone.
@@ -70,7 +70,7 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
     drops.log_all();
 }
 
-/// Takes in what waits, until the current frame is full.
+/// Applies the events that wait, until the current frame is full.
 fn take_in(room: &mut Room, inbox: &Receiver<Event>) {
     while !room.frame_is_full()
         && let Ok(event) = inbox.try_recv()
@@ -86,7 +86,8 @@ fn apply(room: &mut Room, event: Event) {
     room.apply(event);
 }
 
-/// Closes the room, without waiting for its pace or for a full inbox to bring the order to close.
+/// Closes the room after what waits. It does not wait for its pace, or for the closing event behind
+/// a full inbox.
 fn say_last_words(room: &mut Room, inbox: &Receiver<Event>, drops: &mut Drops) {
     let deadline = Instant::now() + LAST_WORDS;
     while room.frame_is_full() && Instant::now() < deadline {
@@ -96,7 +97,7 @@ fn say_last_words(room: &mut Room, inbox: &Receiver<Event>, drops: &mut Drops) {
     room.apply(Event::Close);
 }
 
-/// When each thing that is not done at once may be done next.
+/// The times at which each task may be done next.
 struct Due {
     frame: Instant,
     tell_missed: Instant,
@@ -120,7 +121,7 @@ impl Due {
         [frame, tell_missed, log_drops].into_iter().flatten().min()
     }
 
-    /// Does what may be done by now, as `clock` tells it.
+    /// Does every task that is due by the time of `clock`.
     fn work(&mut self, room: &mut Room, drops: &mut Drops, mut clock: impl FnMut() -> Instant) {
         let now = clock();
         if room.has_frame() && now >= self.frame {
@@ -139,12 +140,12 @@ impl Due {
     }
 }
 
-/// Returns the minimum time from one frame to the next, when the fan-out of the first took
-/// `fan_out`.
+/// Returns the minimum interval from one fan-out to the next, when the first took `fan_out`.
 ///
-/// The next frame may go when half as much time again has passed as the last one's fan-out took.
-/// Where that is long, members can't feel it, and fewer frames cost less: there it waits 50 µs for
-/// each member. But no frame waits longer than 100 ms.
+/// The interval runs from the start of one fan-out to the start of the next, and is 1.5 times the
+/// fan-out. If a fan-out takes over 10 ms, it is at least 50 µs per member: members can't feel that
+/// then, and fewer frames cost less. It is never more than 100 ms; after a longer fan-out the next
+/// frame may go at once.
 ///
 /// Waking the writers is part of the fan-out. They share the cores with this thread, so it takes
 /// longer when they have more to write.
@@ -193,7 +194,7 @@ mod tests {
             name,
             outbox,
         });
-        // Each look at the clock takes 2 ms: so long is every fan-out.
+        // Each look at the clock takes 2 ms, and so does every fan-out.
         let mut work = |at: u64, room: &mut Room, due: &mut Due| {
             let line = format!("{at}\n");
             room.apply(Event::Said { from: 0, line });

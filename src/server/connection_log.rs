@@ -1,5 +1,5 @@
-//! The log lines about connections: at most 20 a second, and then a count. `-v` shows the others too.
-//! What a line says is decided where it happens.
+//! Logs lines about connections: at most 20 a second, and then a count of the others. `-v` shows
+//! the others too. The text of a line is left to its caller.
 
 use parking_lot::Mutex;
 use std::fmt::Arguments;
@@ -22,7 +22,7 @@ struct State {
 }
 
 impl ConnectionLog {
-    /// Logs `line`, unless there were too many lately.
+    /// Logs `line`, or only counts it if there were too many lately.
     pub fn info(&self, line: Arguments<'_>) {
         // The lock is free again before anything is logged.
         let (n_left_out, fits) = self.state.lock().count(Instant::now());

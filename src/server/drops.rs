@@ -1,5 +1,5 @@
-//! Whose drops are logged next: each client in turn, a few at a time, and with the count since the
-//! last time. So a client that goes on dropping floods no log.
+//! Logs drops fairly: a few clients at a time, in turn, with the count since last time. So a client
+//! that keeps missing messages does not flood the log.
 
 use crate::room::event::ClientId;
 use std::collections::{HashMap, VecDeque};
@@ -15,7 +15,7 @@ const MAX_CLIENTS: usize = 1024;
 pub struct Drops {
     n_dropped: HashMap<ClientId, u64>,
     order: VecDeque<ClientId>,
-    /// Messages dropped for clients beyond these.
+    /// Number of messages dropped for all further clients.
     n_others: u64,
 }
 
@@ -52,7 +52,7 @@ impl Drops {
         }
     }
 
-    /// Logs some, and the others with one line.
+    /// Logs the drops of some clients one by one, and those of all others in one line.
     pub fn log_all(&mut self) {
         self.log_some();
         if !self.is_empty() {

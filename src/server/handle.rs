@@ -1,30 +1,30 @@
-//! The way into the room, and the one place that knows who puts what is said into order: the
-//! broadcaster's inbox.
+//! Lets sessions into the room. Only this file knows that the broadcaster's inbox puts everything
+//! that is said in order.
 
 use crate::room::event::{ClientId, Event};
 use crate::room::outbox::Outbox;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
-/// Lets sessions into the room.
+/// A session's way into the room.
 #[derive(Debug, Clone)]
 pub struct RoomHandle {
     events: Sender<Event>,
 }
 
-/// Being in the room, until this is dropped.
+/// A client's presence in the room. The client leaves when this is dropped.
 #[derive(Debug)]
 pub struct Presence<'a> {
     id: ClientId,
     events: &'a Sender<Event>,
 }
 
-/// The room is closed, or has failed.
+/// An error: the room is closed, or has failed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Closed;
 
 impl RoomHandle {
-    /// The way to the room at the other end of `events`.
+    /// Returns a way into the room at the other end of `events`.
     pub fn new(events: Sender<Event>) -> Self {
         Self { events }
     }
@@ -32,7 +32,7 @@ impl RoomHandle {
     /// Enters the room: from now on `outbox` gets what is said. Blocks while the inbox is full.
     ///
     /// # Errors
-    /// When there is no room any more.
+    /// When the room is closed, or has failed.
     pub fn join(
         &self,
         id: ClientId,
@@ -45,9 +45,9 @@ impl RoomHandle {
         Ok(Presence { id, events })
     }
 
-    /// Lets the room say its last words, and everyone leave. Blocks while the inbox is full.
+    /// Closes the room after its last lines. Blocks while the inbox is full.
     pub fn close(&self) {
-        // The room can only be gone if it has failed; then there is nobody to hear last words.
+        // The room can only be gone if it has failed, and then there are no last lines.
         let _ = self.events.send(Event::Close);
     }
 }
@@ -57,7 +57,7 @@ impl Presence<'_> {
     /// busy room slows its clients down.
     ///
     /// # Errors
-    /// When there is no room any more.
+    /// When the room is closed, or has failed.
     pub fn say(&self, line: String) -> Result<(), Closed> {
         let from = self.id;
         let said = self.events.send(Event::Said { from, line });
@@ -67,7 +67,7 @@ impl Presence<'_> {
 
 impl Drop for Presence<'_> {
     fn drop(&mut self) {
-        // Without a room there is nothing to leave.
+        // If the room is gone, there is nothing to leave.
         let _ = self.events.send(Event::Leave(self.id));
     }
 }

@@ -1,18 +1,19 @@
-//! The command line of `trio-chat serve`: its options, their defaults and their help. Nothing is
-//! opened, looked up or started here.
+//! Parses the command line of `trio-chat serve`: its options, their defaults and their help.
+//! Nothing is opened, looked up or started here.
 
 use super::shared::Config;
 use crate::arguments::{addresses, interval, seconds, value, whole};
 use log::LevelFilter;
 use pico_args::Arguments;
 
-/// More slots than this would be allocated for every client and never be filled.
+/// Maximum number of places in an outbox. They are allocated for every client, and more would never
+/// be filled.
 const MAX_QUEUE: usize = 4096;
 
 /// The options, as `--help` shows them.
 pub const HELP: &str = "\
 Options of the server:
-  --rate N                messages per second and client, 0 for no limit [5]
+  --rate N                lines per second per client, 0 for no limit [5]
   --queue N               frames kept for a slow client [32]
   --max-clients N         maximum number of clients [what the host can carry]
   --name-timeout SECONDS  time to give a name [60]
@@ -20,19 +21,19 @@ Options of the server:
   -q                      log warnings and errors only
 ";
 
-/// What was asked for.
+/// Options of the server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// Where to listen, as HOST:PORT; at least one.
     pub addresses: Vec<String>,
-    /// How the server behaves.
+    /// The server's configuration.
     pub config: Config,
-    /// What is logged.
+    /// The least important level that is logged.
     pub log_level: LevelFilter,
 }
 
 impl Options {
-    /// Reads what follows the command.
+    /// Parses the words after the command.
     ///
     /// # Errors
     /// One sentence that says what is wrong.

@@ -1,5 +1,5 @@
-//! One connection from hello to goodbye: takes the name, starts the writer, enters the room, and
-//! leaves nothing behind. Everything that has to happen at the end happens in a `Drop`, so it
+//! Runs one connection from hello to goodbye: takes the name, starts the writer, enters the room,
+//! and leaves nothing behind. Everything that must happen at the end happens in a `Drop`, so it
 //! happens on every path.
 
 pub mod end;
@@ -23,8 +23,8 @@ use std::io::Write;
 use std::thread;
 use writer::Writer;
 
-/// Takes the client through its session. Returns when its last line has been said and everything
-/// it is to hear has been written.
+/// Runs the session of one client, and returns why it ended. By then its last line has been said,
+/// and its writer has ended.
 pub fn run(
     id: ClientId,
     connection: &Connection,
@@ -79,8 +79,8 @@ fn chat(
     shared: &Shared,
 ) -> End {
     thread::scope(|scope| {
-        // The writer is declared before the presence, and so dropped after it: it can only drain
-        // to an end when the room has let go of the outbox.
+        // The writer is declared before the presence, and so dropped after it. It can finish
+        // draining only when the room has dropped the outbox.
         let (writer, outbox) = match Writer::start(scope, id, connection, shared) {
             Ok(started) => started,
             Err(error) => {
@@ -96,7 +96,7 @@ fn chat(
 }
 
 fn tell(mut connection: &Connection, notice: &Notice) {
-    // Nobody is left to be told if this fails.
+    // If this fails, the client has already gone.
     let _ = connection.write_all(notice.line().as_bytes());
 }
 

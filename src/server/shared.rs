@@ -1,33 +1,33 @@
-//! What all sessions of a server share: its configuration, the names in use, their log, and whether
-//! it is stopping.
+//! Holds what all sessions of a server share: its configuration, the names in use, their log, and
+//! whether it is stopping.
 
 use super::connection_log::ConnectionLog;
 use super::session::roster::Roster;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What can be chosen about a server.
+/// Configuration of a server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Minimum time between two lines of one client; zero is no limit.
+    /// Minimum time between two lines of one client; zero means no limit.
     pub line_interval: Duration,
-    /// How many frames wait for a slow client; at least 1.
+    /// Maximum number of frames that wait for a slow client; at least 1.
     pub queue_frames: usize,
-    /// Maximum number of clients at a time. None is what the host can carry, which is never
-    /// exceeded.
+    /// Maximum number of clients at a time. `None` means as many as the host can carry, which is
+    /// never exceeded.
     pub max_clients: Option<usize>,
-    /// How long a client may take to give a name, all tries together.
+    /// Total time for a client to give a name.
     pub name_timeout: Duration,
 }
 
-/// What all sessions share.
+/// Everything that all sessions share.
 #[derive(Debug, Default)]
 pub struct Shared {
-    /// The same for all.
+    /// The configuration.
     pub config: Config,
     /// The names in use.
     pub roster: Roster,
-    /// What is logged about connections.
+    /// The log of connections.
     pub log: ConnectionLog,
     /// Whether the server is stopping.
     pub stop: Stop,
@@ -49,7 +49,7 @@ impl Default for Config {
 }
 
 impl Stop {
-    /// Tells everyone who looks that the server is stopping.
+    /// Marks the server as stopping.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -1,18 +1,18 @@
-//! The one way in which the server starts a thread: named, with a small stack, and with a panic
-//! ending that thread only.
+//! Starts all threads of the server, each with a name and a small stack. A panic ends only its own
+//! thread. The work of a thread is left to its caller.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, Scope, Thread};
 
-/// Stack size of every thread, in bytes. Debug builds used at most 20 KiB of it; only what is
-/// touched costs memory.
+/// Stack size of every thread, in bytes. Debug builds used at most 20 KiB of it, and only touched
+/// pages cost memory.
 const STACK: usize = 128 * 1024;
 
 /// Starts a thread that runs `body` once, and returns it. The kernel keeps 15 bytes of `name`.
 ///
 /// # Errors
-/// When the system has no thread to give.
+/// When a thread cannot be started.
 pub fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: String,
@@ -29,8 +29,8 @@ pub fn spawn<'scope>(
         .map(|handle| handle.thread().clone())
 }
 
-/// A hook for tests, which does nothing in release builds: panics if `bytes` name this thread and
-/// tell it to, and the environment allows it.
+/// Panics if `bytes` tell this thread to, by its name, and the environment allows it. It is for
+/// tests, and does nothing in release builds.
 #[inline]
 pub fn panic_if_told(bytes: &[u8]) {
     if !cfg!(debug_assertions) {

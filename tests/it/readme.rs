@@ -48,7 +48,8 @@ fn figures(text: &str) -> Vec<u64> {
     figures
 }
 
-/// Returns the value of a constant that only its own file can name. A duration is in seconds.
+/// Returns the value of a constant that only its own file can name. A duration is in seconds, or in
+/// milliseconds if the source says so.
 fn constant(file: &str, name: &str) -> u64 {
     let source = fs::read_to_string(project_folder().join("src").join(file)).unwrap();
     let start = format!("const {name}: ");
@@ -59,15 +60,14 @@ fn constant(file: &str, name: &str) -> u64 {
     let value = line.split_once(" = ").unwrap().1.trim_end_matches(';');
     let (factor, number) = match value.trim_end_matches(')').split_once('(') {
         None => (1, value),
-        Some(("Duration::from_secs", number)) => (1, number),
+        Some(("Duration::from_secs" | "Duration::from_millis", number)) => (1, number),
         Some(("Duration::from_mins", number)) => (60, number),
         Some(_) => panic!("{name} is {value}, which this test does not understand"),
     };
-    let number: u64 = number
-        .replace('_', "")
-        .parse()
-        .unwrap_or_else(|error| panic!("{name} is {value}: {error}"));
-    factor * number
+    let number = number.replace('_', "");
+    let numbers = number.split(" * ").map(str::parse::<u64>);
+    let product: Result<u64, _> = numbers.product();
+    factor * product.unwrap_or_else(|error| panic!("{name} is {value}: {error}"))
 }
 
 /// Returns how many lines a client may say in a second.
@@ -84,12 +84,16 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
     let bytes = |n_bytes: usize| n_bytes as u64;
     let name_tries = constant("server/session/handshake.rs", "NAME_TRIES");
     let min_share = constant("server/admission/seats.rs", "MIN_SHARE");
+    let join_interval = constant("server/admission/seats.rs", "JOIN_INTERVAL");
     let last_words = constant("server/session/reader.rs", "LAST_WORDS");
     let drops = constant("server/drops.rs", "CLIENTS_AT_A_TIME");
     let drops_interval = constant("server/broadcaster.rs", "LOG_DROPS_INTERVAL");
+    let connections = constant("server/connection_log.rs", "LINES");
+    let connections_period = constant("server/connection_log.rs", "PERIOD");
     let keepalive = |part| constant("net/connection.rs", &format!("KEEPALIVE{part}"));
     let expected = [
         ("rate", vec![rate(&config)]),
+        ("telnet commands", vec![]),
         ("line", vec![bytes(MAX_LINE)]),
         (
             "name",
@@ -100,14 +104,23 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
             vec![bytes(config.queue_frames), bytes(outbox::MAX_BYTES)],
         ),
         ("frame", vec![bytes(FULL_FRAME)]),
+        (
+            "unread messages",
+            vec![constant("server/admission/host.rs", "MIN_FRAME_MEMORY")],
+        ),
         ("seats", vec![]),
-        ("without a name", vec![min_share]),
+        ("without a name", vec![]),
         // The unit tests of `seats` hold the source to the /64.
         ("one address", vec![min_share, 64]),
+        ("joins", vec![1000 / join_interval]),
         ("last words", vec![last_words]),
         (
             "log",
-            vec![constant("logging.rs", "QUEUE"), drops / drops_interval],
+            vec![
+                constant("logging.rs", "QUEUE"),
+                drops / drops_interval,
+                connections / connections_period,
+            ],
         ),
         ("goodbye", vec![constant("server.rs", "GOODBYE")]),
         (
@@ -127,9 +140,9 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
 
     let row = |name: &str| table.iter().find(|row| row[0] == name).unwrap();
     assert_eq!(constant("server/admission/seats.rs", "SHARE"), 4);
-    for name in ["without a name", "one address"] {
-        assert!(row(name)[1].contains("a quarter of the seats"), "{name}");
-    }
+    assert!(row("one address")[1].contains("a quarter of the seats"));
+    let part = constant("server/admission/host.rs", "FRAME_MEMORY_PART");
+    assert_eq!(part, 200, "half a percent");
     assert!(row("seats")[2].contains(&Notice::Full.to_string()));
 }
 

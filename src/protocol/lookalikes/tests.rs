@@ -1,5 +1,5 @@
-//! Names that must not be had beside each other, and names that must. Names are asked for as
-//! clients do, so a name that is refused by itself is not had either.
+//! Tests names that must exclude each other, and names that must not. They are asked for as clients
+//! do, so a name that is refused by itself is free for nobody.
 
 use super::{Key, draws_nothing, prototype};
 use crate::protocol::names;
@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use unicode_normalization::UnicodeNormalization;
 use unicode_script::UnicodeScript;
 
-/// The keys of a name, if it can be had at all.
+/// Returns the keys of a name, if the name is allowed at all.
 fn keys(given: &str) -> Option<Vec<Key>> {
     let shown = names::check(given).ok()?;
     Some(Key::all_of(&shown))
 }
 
-/// Whether the second name can be had while the first, which is fine by itself, is taken.
+/// Whether the second name is free while the first, which is allowed, is taken.
 fn beside(first: &str, second: &str) -> bool {
     let first = keys(first).unwrap_or_else(|| panic!("{first:?} is refused"));
     let mut n_held = HashMap::new();
@@ -23,7 +23,7 @@ fn beside(first: &str, second: &str) -> bool {
     keys(second).is_some_and(|second| second.iter().all(|key| key.is_free(&n_held)))
 }
 
-/// None of the others can be had beside the first of its row.
+/// Rows of names whose first one excludes all the others.
 const ALIKE: [&[&str]; 54] = [
     // Case, width and normalisation.
     &["Rick", "rick", "RICK", "Ｒick", "𝐑𝐢𝐜𝐤", "Ⓡick", "ʀick"],
@@ -112,7 +112,7 @@ const ALIKE: [&[&str]; 54] = [
     &["a|b", "aǀb", "a∣b", "a│b"],
     &["v.1", "v․1"],
     &["ann_lee", "ann＿lee"],
-    // Blanks, and what draws nothing.
+    // Blanks, and characters that draw nothing.
     &[
         "Rick",
         "Ri\u{200d}ck",
@@ -166,7 +166,7 @@ const ALIKE: [&[&str]; 54] = [
     &["Læl", "Lael"],
 ];
 
-/// All of a row can be had beside each other.
+/// Rows of names that do not exclude each other.
 const DIFFERENT: [&[&str]; 32] = [
     &["emily", "ernily", "Emil", "Emilie"],
     &["R0b", "Rob", "Robb"],
@@ -224,9 +224,9 @@ fn names_of_different_people_can_be_had_beside_each_other() {
     }
 }
 
-/// All characters that TS 39 draws as an ASCII letter, or as `-` or `'`, by what they are drawn as.
-/// ASCII itself is not among them, nor what is ASCII once it is normalised: its characters can be
-/// told apart, though TS 39 has `l`, `I`, `1` and `|` for one, as it has `0` and `O`, `'` and `` ` ``.
+/// Returns all characters that TS 39 draws as an ASCII letter, or as `-` or `'`, grouped by that.
+/// ASCII itself is not among them, nor are characters that are ASCII once normalised. Those can be
+/// told apart, though TS 39 treats `l`, `I`, `1` and `|` as one, and `0` and `O`, `'` and `` ` ``.
 fn doubles() -> BTreeMap<String, Vec<char>> {
     let originals = ('a'..='z').chain('A'..='Z').chain(['-', '\'']);
     let mut doubles: BTreeMap<_, _> = originals.map(|it| (prototype(it), Vec::new())).collect();
@@ -249,7 +249,7 @@ fn no_double_of_an_ascii_letter_makes_a_second_name() {
             for (before, after) in [("", ""), ("R", "ck"), ("", "nna"), ("Jo ", " 2")] {
                 let plain = format!("{before}{original}{after}");
                 let second = format!("{before}{double}{after}");
-                // What is taken away from a name makes no double of it.
+                // A character that cleaning removes makes no double of the name.
                 if names::check(&second).is_ok_and(|shown| !shown.contains(*double)) {
                     continue;
                 }

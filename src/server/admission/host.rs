@@ -1,53 +1,54 @@
-//! How many clients this host can carry. Asked once at start, because the answer must be known
-//! before it is needed: a process that runs out of memory mappings while it starts a thread is
-//! aborted, with everyone in it.
+//! Works out how many clients this host can carry. This happens once, at start: a process that runs
+//! out of memory mappings while it starts a thread is aborted, with everyone in it.
 
 use crate::net::limits::raise_descriptors;
 use rustix::process;
 use std::fmt;
 use std::fs;
 
-/// One socket, shared by reader and writer.
+/// Descriptors per client: one socket, shared by reader and writer.
 const DESCRIPTORS_PER_CLIENT: u64 = 1;
-/// One reader and one writer.
+/// Threads per client: one reader and one writer.
 const THREADS_PER_CLIENT: u64 = 2;
-/// For each thread: its stack and its signal stack, each with a guard page.
+/// Memory mappings per client. Each of its threads has a stack and a signal stack, each with a
+/// guard page.
 const MAPPINGS_PER_CLIENT: u64 = 8;
 
-/// What a client may make this process keep in memory, in bytes: what is touched of its stacks, its
-/// buffers, and a frame that is being written to it.
+/// Memory per client, in bytes: the part of its stacks that is touched, its buffers, and a frame
+/// that is being written to it.
 const MEMORY_PER_CLIENT: u64 = 160 * 1024;
 
-/// The part of this host's memory that is for frames which slow clients have not read: a 200th.
+/// The share of this host's memory for frames that slow clients have not read: a 200th.
 const FRAME_MEMORY_PART: u64 = 200;
-/// But at least this much, in bytes.
+/// Minimum memory for those frames, in bytes.
 const MIN_FRAME_MEMORY: u64 = 16 * 1024 * 1024;
 
-/// Kept back for the log, the listeners, refused connections and the libraries. The heap adds
-/// mappings as it grows.
+/// Spare descriptors, threads and mappings for the log, the listeners, refused connections and the
+/// libraries. The heap adds mappings as it grows.
 const SPARE_DESCRIPTORS: u64 = 32;
 const SPARE_THREADS: u64 = 64;
 const SPARE_MAPPINGS: u64 = 1024;
 
-/// What Linux allows by default, for hosts where it can't be read what they allow.
+/// Linux's default limits, for hosts whose limits can't be read.
 const DEFAULT_THREADS: u64 = 32_768;
 const DEFAULT_MAPPINGS: u64 = 65_530;
-/// What a host has at least that runs this, in bytes.
+/// Memory of a host where it can't be read, in bytes.
 const DEFAULT_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
 
-/// Clients on top of the seats: their seat is free again while their threads still end.
+/// Number of clients on top of the seats. A seat is free again while its client's threads still
+/// end.
 const SPARE_CLIENTS: u64 = 32;
 
-/// How many clients fit, and what sets the limit.
+/// The number of clients that fit, and the resource that limits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// At least one.
+    /// The number of clients, at least 1.
     pub n_clients: usize,
-    /// What the host has least of, measured in clients.
+    /// The resource that runs out first.
     pub limited_by: Limit,
 }
 
-/// What a client takes of the host.
+/// A resource that every client needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// Open files of this process.
@@ -60,12 +61,12 @@ pub enum Limit {
     Memory,
 }
 
-/// Something that the host has a limited amount of.
+/// A resource of which the host has a limited amount.
 struct Resource {
     limit: Limit,
     allowed: u64,
     used: u64,
-    /// Kept back for everything that is not a client.
+    /// Amount kept back for everything that is not a client.
     spare: u64,
     per_client: u64,
 }
@@ -124,8 +125,8 @@ impl Resource {
     }
 }
 
-/// Returns how many clients fit into what is `allowed`. If a host is so tight that not even the
-/// spare fits, clients get half of what is left.
+/// Returns how many clients fit into what is `allowed`. Keeps the spare back, but never more than
+/// half of what is left.
 fn n_clients(allowed: u64, used: u64, spare: u64, per_client: u64) -> usize {
     let left = allowed.saturating_sub(used);
     let spare = spare + SPARE_CLIENTS * per_client;
@@ -136,7 +137,7 @@ fn n_clients(allowed: u64, used: u64, spare: u64, per_client: u64) -> usize {
 }
 
 fn max_threads() -> u64 {
-    // The kernel does not hold root to the limit of its user.
+    // The kernel does not apply this limit to root.
     let of_user = process::getrlimit(process::Resource::Nproc)
         .current
         .filter(|_| !process::geteuid().is_root());
@@ -150,7 +151,7 @@ fn max_threads() -> u64 {
         .unwrap_or(DEFAULT_THREADS)
 }
 
-/// Returns how many bytes of memory all frames together may take that slow clients have not read.
+/// Returns the maximum memory of all frames that slow clients have not read, in bytes.
 pub fn frame_memory() -> usize {
     let part = (max_memory() / FRAME_MEMORY_PART).max(MIN_FRAME_MEMORY);
     usize::try_from(part).unwrap_or(usize::MAX)
@@ -172,7 +173,7 @@ fn of_control_group(limit: &str) -> Option<u64> {
     number_in(&format!("/sys/fs/cgroup{path}/{limit}"))
 }
 
-/// Reads a file that holds one number; none if it holds `max` or is not there.
+/// Returns the number that a file holds, or `None` if it holds `max` or can't be read.
 fn number_in(path: &str) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }

@@ -1,9 +1,9 @@
-//! Who holds a seat. A seat is what one connection costs; it is given back when its guard is
-//! dropped, on every path out of a session. It also keeps each connection in reach, so that a stop
-//! can wake and end those that wait for their client.
+//! Hands out the seats. A seat is what one connection costs the host. It is given back when its
+//! guard is dropped, on every path out of a session. The seats also keep each connection within
+//! reach, so that a stop can wake and end sessions that wait for their client.
 //!
-//! Connections from one address may hold at most a quarter of the seats. Unnamed connections hold only
-//! seats that nobody else wants: in a full room a newcomer evicts one of them.
+//! Connections from one address may hold at most a quarter of the seats. Unnamed connections may
+//! hold every seat that nobody else wants: in a full room, a newcomer evicts one of them.
 
 use crate::net::connection::{Connection, Peer};
 use crate::protocol::Notice;
@@ -21,39 +21,39 @@ use std::time::{Duration, Instant};
 /// The share of the seats for all connections from one address: a quarter.
 const SHARE: usize = 4;
 
-/// Minimum share, so that in a small room people who arrive together don't evict each other.
+/// Minimum share, so that people who arrive together from one address fit in a small room.
 const MIN_SHARE: usize = 4;
 
-/// Minimum time between two clients from one address that join: reconnecting must not be a way
-/// around the pace.
+/// Minimum time between two joins from one address. Otherwise reconnecting would be a way around
+/// the pace.
 const JOIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Addresses without a seat that are remembered at any rate.
+/// Number of addresses without a seat that may be remembered before the idle ones are forgotten.
 const MAX_IDLE_ORIGINS: usize = 1024;
 
-/// How long a newcomer waits for the seat of one that was evicted. It is free as soon as that one's
+/// Maximum time that a newcomer waits for the seat of an evicted client. It is free as soon as that
 /// session has ended, which takes less than a millisecond unless the host is busy.
 const EVICTION: Duration = Duration::from_millis(100);
 
-/// All seats there are.
+/// All seats of the server.
 #[derive(Debug)]
 pub struct Seats {
     n_total: usize,
     state: Mutex<State>,
-    /// Notified when the seat of one that was evicted is free, and when all are.
+    /// Notified when an evicted client's seat is free, and when all seats are.
     freed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     taken: HashMap<ClientId, Taken>,
-    /// For each origin its connections without a name that have not been evicted, oldest first.
+    /// The unnamed connections of each origin, oldest first, without those that have been evicted.
     unnamed: HashMap<Option<IpAddr>, BTreeSet<ClientId>>,
     origins: HashMap<IpAddr, Origin>,
     closed: bool,
 }
 
-/// What all connections from one address have in common.
+/// State that all connections from one address share.
 #[derive(Debug)]
 struct Origin {
     n_seats: usize,
@@ -74,19 +74,19 @@ pub struct Seat<'a> {
     id: ClientId,
 }
 
-/// Why there is no seat.
+/// The reason why there is no seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// All are taken, by people with names.
+    /// All seats are taken, and evicting an unnamed client has freed none in time.
     Full,
-    /// Too many are taken by this address.
+    /// The client's address already holds its share of the seats.
     TooManyFromAddress,
     /// The server is stopping.
     Closed,
 }
 
 impl Refusal {
-    /// Returns what the client is told.
+    /// Returns the notice for the client.
     pub fn notice(self) -> Notice {
         match self {
             Self::Full => Notice::Full,
@@ -107,7 +107,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Seats {
-    /// This number of free seats.
+    /// Returns `n_seats` free seats.
     pub fn new(n_seats: usize) -> Self {
         Self {
             n_total: n_seats,
@@ -116,11 +116,11 @@ impl Seats {
         }
     }
 
-    /// Takes a seat for `connection`. If there is no free seat, evicts an unnamed connection, and
-    /// blocks until that one's seat is free: 100 ms at most.
+    /// Takes a seat for `connection`. If no seat is free, evicts an unnamed connection, and blocks
+    /// until its seat is free, for at most 100 ms.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub fn take(
         &self,
         id: ClientId,
@@ -162,7 +162,7 @@ impl Seats {
         Ok(Seat { seats: self, id })
     }
 
-    /// Gives out no more seats, and wakes every session that waits for its client to say something.
+    /// Closes the seats to newcomers, and wakes every session that waits for its client.
     pub fn close(&self) {
         self.state.lock().closed = true;
         for connection in self.connections() {
@@ -170,7 +170,7 @@ impl Seats {
         }
     }
 
-    /// Waits until every seat is free, and returns whether that was before `deadline`.
+    /// Blocks until every seat is free, and returns whether that was before `deadline`.
     pub fn wait_until_free(&self, deadline: Instant) -> bool {
         let mut state = self.state.lock();
         let still_taken = |state: &mut State| !state.taken.is_empty();
@@ -180,7 +180,7 @@ impl Seats {
             .timed_out()
     }
 
-    /// Cuts every connection, and so ends writes that are stuck.
+    /// Cuts every connection, which ends writes that are stuck.
     pub fn cut(&self) {
         for connection in self.connections() {
             connection.cut();
@@ -191,13 +191,13 @@ impl Seats {
         state.taken.len() >= self.n_total
     }
 
-    // Not `clamp`, since the minimum may exceed the total.
+    // `clamp` would panic, since the minimum may exceed the total.
     fn share(&self) -> usize {
         (self.n_total / SHARE).max(MIN_SHARE).min(self.n_total)
     }
 
-    /// Evicts the oldest unnamed connection of the origin that has most of them, if there is one, and
-    /// waits for its seat.
+    /// Evicts the oldest unnamed connection of the origin that has most of them, if there is any,
+    /// and waits for its seat.
     fn evict_one(&self, state: &mut MutexGuard<'_, State>) {
         let crowds = state.unnamed.values();
         let oldest = crowds
@@ -224,7 +224,7 @@ impl Seats {
 }
 
 impl State {
-    /// Forgets addresses that hold no seat and have not joined lately, when there are many.
+    /// Forgets addresses that hold no seat and have not joined lately, if many are remembered.
     fn forget_origins(&mut self) {
         if self.origins.len() >= 2 * self.taken.len() + MAX_IDLE_ORIGINS {
             let now = Instant::now();
@@ -233,7 +233,7 @@ impl State {
         }
     }
 
-    /// Returns false if the connection was not among the unnamed ones.
+    /// Removes a connection from the unnamed ones. Returns false if it was not among them.
     fn forget_unnamed(&mut self, id: ClientId) -> bool {
         let Some(taken) = self.taken.get(&id) else {
             return false;
@@ -250,13 +250,14 @@ impl State {
 }
 
 impl Seat<'_> {
-    /// Keeps the seat for a client that has given a name. Returns false if it was evicted before.
+    /// Protects the seat from eviction, since its client has given a name. Returns false if it has
+    /// already been evicted.
     pub fn keep(&self) -> bool {
         self.seats.state.lock().forget_unnamed(self.id)
     }
 
-    /// Takes the next time at which a client from this address may join, and returns how long it is
-    /// until then: 10 a second may.
+    /// Takes the next turn to join from this address, and returns how long it is until then. Each
+    /// address has 10 turns a second; loopback has no limit.
     pub fn next_join(&self, now: Instant) -> Duration {
         let mut state = self.seats.state.lock();
         let origin = state.taken.get(&self.id).and_then(|taken| taken.origin);
@@ -265,7 +266,7 @@ impl Seat<'_> {
             .map_or(Duration::ZERO, |origin| origin.joins.wait(now))
     }
 
-    /// Whether somebody else needs this seat, and gets it.
+    /// Whether a newcomer has evicted this client.
     pub fn is_evicted(&self) -> bool {
         let state = self.seats.state.lock();
         state.taken.get(&self.id).is_some_and(|it| it.evicted)
@@ -293,9 +294,9 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// What counts as one address. A distant IPv6 host usually owns a whole /64, so that counts as one;
-/// a network that this host is in itself is a /64 of many. Loopback is exempt: a local user can do
-/// worse anyway.
+/// Returns the address that a connection counts for, if it counts for any. A distant IPv6 host
+/// usually owns a whole /64, so that counts as one address. In a /64 to which this host belongs,
+/// each address counts alone. Loopback is exempt: a local user can do worse anyway.
 fn origin(peer: Peer) -> Option<IpAddr> {
     match peer {
         Peer::Local => None,
@@ -344,7 +345,7 @@ mod tests {
         Ok(seat)
     }
 
-    /// A session without a name: it ends when its reading is ended. Returns its client.
+    /// Starts a session without a name, which ends when its reading is ended. Returns its client.
     fn wait_for_a_name<'scope>(
         scope: &'scope Scope<'scope, '_>,
         seats: &'scope Seats,

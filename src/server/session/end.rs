@@ -1,34 +1,34 @@
-//! Why a session has ended: what the log says, and what the client is told last.
+//! Tells the log and the client why a session has ended.
 
 use crate::protocol::Notice;
 use std::fmt;
 use std::io;
 
-/// Why a session has ended.
+/// The reason why a session has ended.
 #[derive(Debug)]
 pub enum End {
     /// The client said that it will send nothing more.
     ClosedByPeer,
-    /// The client's side is gone without a word.
+    /// The connection was reset.
     Reset,
-    /// It took too long to give a name.
+    /// The client took too long to give a name.
     TooSlow,
-    /// Too many refused names.
+    /// Too many of its names were refused.
     TooManyTries,
-    /// Its first line was longer than any line.
+    /// It sent a line that is too long to be a name.
     NotAName,
     /// It gave no name, and others needed its seat.
     Evicted,
-    /// It is not a chat client: it speaks this.
+    /// It is not a chat client, and speaks this protocol.
     Foreign(&'static str),
     /// The server is stopping.
     Stopped,
-    /// The system failed us.
+    /// A call of the operating system failed.
     Failed(io::Error),
 }
 
 impl End {
-    /// Returns what a client that gave no name is told last.
+    /// Returns the last notice for a client that gave no name, if it gets one.
     pub fn last_words(&self) -> Option<Notice> {
         match self {
             Self::TooSlow => Some(Notice::TooSlow),

@@ -1,4 +1,5 @@
-//! The beginning of a session: greets, and asks for a name until there is one that can be had.
+//! Begins a session: greets the client, and asks for a name until it gives one that it can have.
+//! Everything after that is left to the session.
 
 use super::end::End;
 use super::input::Input;
@@ -14,10 +15,10 @@ use std::time::Instant;
 /// Maximum number of names that one client may try.
 const NAME_TRIES: usize = 5;
 
-/// Greets the client, and takes its name. The time for it counts from here, all tries together.
+/// Greets the client, and returns its name. The time limit for all tries together starts here.
 ///
 /// # Errors
-/// Why there is no name. The client has not been told.
+/// The reason why there is no name. The client has not been told.
 pub fn take_name<'a>(
     connection: &Connection,
     input: &mut Input<'_>,
@@ -32,7 +33,7 @@ pub fn take_name<'a>(
             return Err(End::Foreign(protocol));
         }
         if !given.last {
-            // Not a name, and what follows it isn't chat either.
+            // This is not a name, and what follows it isn't chat either.
             return Err(End::NotAName);
         }
         match shared.roster.claim(&given.text) {
@@ -54,7 +55,7 @@ pub fn take_name<'a>(
     Err(End::TooManyTries)
 }
 
-/// The next line, unless its first bytes show a protocol that does not end its lines.
+/// Returns the next line, unless its first bytes show a protocol that does not end its lines.
 fn next_line(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<Line, End> {
     loop {
         if let Some(protocol) = foreign::protocol_of_bytes(input.unread()) {
@@ -67,7 +68,7 @@ fn next_line(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<Line, End> {
     }
 }
 
-/// Reads once, and notices an eviction even if the client never pauses.
+/// Reads once. Returns an error after an eviction, even if the client never pauses.
 fn read(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
     let read = input.read();
     if seat.is_evicted() {
@@ -91,7 +92,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    /// What comes of a client that sends `bytes` and nothing more, and what it hears.
+    /// Returns the outcome for a client that sends `bytes` and nothing more, and what it hears.
     fn outcome(bytes: &[u8], shared: &Shared) -> (Result<String, End>, String) {
         let (ours, theirs) = Connection::pair().unwrap();
         let ours = Arc::new(ours);
@@ -180,7 +181,7 @@ mod tests {
         let seat = seats.take(0, &ours, Peer::Local).unwrap();
         let (other, _others) = Connection::pair().unwrap();
         (&theirs).write_all(b"Ada\n").unwrap();
-        // The seat is not free in time, but it is lost.
+        // The newcomer does not get the seat in time, but this client loses it.
         assert!(seats.take(1, &Arc::new(other), Peer::Local).is_err());
         let mut input = Input::new(&ours, &shared.stop);
         let name = take_name(&ours, &mut input, &seat, &shared);

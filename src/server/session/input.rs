@@ -1,5 +1,5 @@
-//! A client's next line, or the reason why there is none. What a line means is decided by handshake
-//! and reader.
+//! Reads a client's next line, or returns the reason why there is none. Acting on a line is left to
+//! handshake and reader.
 
 use super::end::End;
 use crate::net::connection::Connection;
@@ -9,32 +9,33 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A read that gives fewer bytes than this, and no line end, costs this pause.
+/// Size below which a read without a line end is a trickle, in bytes, and the pause that it costs.
 const TRICKLE: usize = 256;
 const TRICKLE_PAUSE: Duration = Duration::from_millis(1);
 
-/// What each byte costs that was read and is no text, such as telnet's commands: the share of a slot
-/// that a byte of the longest line has, at five lines a second.
+/// Pause for each byte that was read and is not text, such as telnet's commands. At five lines a
+/// second, a byte of the longest line costs the same.
 const DISCARDED_BYTE_PAUSE: Duration = Duration::from_micros(50);
 
-/// A read waits at least this long: zero would be for ever.
+/// Minimum read timeout: zero would mean none.
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// A long pause is slept in pieces, so that a stop or an eviction need not wait for its end.
+/// Maximum sleep at a time. A long pause is slept in pieces, so that a stop or an eviction need not
+/// wait for its end.
 const MAX_NAP: Duration = Duration::from_millis(50);
 
-/// What a client sends, line by line.
+/// A client's input, line by line.
 pub struct Input<'a> {
     connection: &'a Connection,
     stop: &'a Stop,
     lines: Lines,
     deadline: Option<Instant>,
-    /// How long to pause before the next read, for what the last ones cost.
+    /// Pause that is due before the next read, for the cost of the last ones.
     debt: Duration,
 }
 
 impl<'a> Input<'a> {
-    /// Starts at the beginning of a line.
+    /// Returns the input of `connection`, at the beginning of a line.
     pub fn new(connection: &'a Connection, stop: &'a Stop) -> Self {
         Self {
             connection,
@@ -45,7 +46,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Lets reads fail after `deadline`, or never.
+    /// Makes reads fail after `deadline`; `None` means never.
     ///
     /// # Errors
     /// When the connection has failed.
@@ -57,7 +58,7 @@ impl<'a> Input<'a> {
     /// Blocks until there is a line, and returns it.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub fn next_line(&mut self) -> Result<Line, End> {
         loop {
             if let Some(line) = self.buffered_line()? {
@@ -79,17 +80,17 @@ impl<'a> Input<'a> {
         Ok(line)
     }
 
-    /// Returns what has been read and is no part of a line yet.
+    /// Returns the text that has been read from the socket and is not yet part of a returned line.
     pub fn unread(&self) -> &[u8] {
         self.lines.unread()
     }
 
-    /// Returns how many bytes wait in the socket.
+    /// Returns how many bytes have arrived in the socket and have not been read.
     pub fn n_waiting(&self) -> usize {
         self.connection.unread()
     }
 
-    /// Lets the next reads be pauses, `pause` in all.
+    /// Turns the next reads into pauses, of `pause` in all.
     pub fn pause(&mut self, pause: Duration) {
         self.debt += pause;
     }
@@ -99,9 +100,9 @@ impl<'a> Input<'a> {
         !self.debt.is_zero()
     }
 
-    /// Blocks until bytes come, and reads once. Call it when there is no buffered line. A client that
-    /// trickles bytes is read at most 1,000 times a second, and one that sends no text at most at
-    /// 20 KB/s: for it this may return after a pause without a read.
+    /// Blocks until bytes come, and reads once. Call it when there is no buffered line. Reads a
+    /// client that trickles bytes at most 1,000 times a second, and one that sends no text at 20
+    /// KB/s at most. For such a client it may return after a pause without a read.
     ///
     /// # Errors
     /// When the connection has failed, the deadline has passed or the server is stopping.

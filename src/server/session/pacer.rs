@@ -1,10 +1,10 @@
-//! When the next line may go. The pacer is told the time and returns how long to wait; the sleeping
-//! is left to the reader.
+//! Decides when the next line may be said. The pacer is told the time and returns how long to wait;
+//! sleeping is left to the reader.
 
 use std::time::{Duration, Instant};
 
-/// Paces one client by deadline. After a pause a line goes at once, in a flood each line has its
-/// slot, and oversleeping one slot does not delay the next.
+/// Paces one client. After a pause a line goes at once. In a flood each line has its slot, and
+/// oversleeping one slot does not delay the next.
 #[derive(Debug)]
 pub struct Pacer {
     interval: Duration,
@@ -12,7 +12,7 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// Allows one line per `interval`; zero is no limit.
+    /// Returns a pacer that allows one line per `interval`; zero means no limit.
     pub fn new(interval: Duration) -> Self {
         Self {
             interval,
@@ -25,8 +25,8 @@ impl Pacer {
         let slot = self.next_slot.unwrap_or(now);
         let wait = slot.saturating_duration_since(now);
         let lateness = now.saturating_duration_since(slot);
-        // A line that came a little late does not delay the next. Otherwise a client that talks just
-        // at the pace would be late for ever after one hiccup. A pause saves up nothing.
+        // A line that came a little late does not delay the next. Otherwise a client that talks
+        // just at the pace would be late forever after one hiccup. A pause saves up nothing.
         let taken = if lateness <= self.interval / 2 {
             slot
         } else {

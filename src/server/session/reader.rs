@@ -1,5 +1,6 @@
-//! One client's lines become messages: paced, cleaned, and with its name in front. Reading nothing
-//! while it waits is what slows a flood down: the socket fills, and then the sender feels it.
+//! Passes a client's lines to the room: paced, cleaned, and with its name in front. It reads
+//! nothing while it waits. So a flood fills the socket, and the sender's writes block. When a line
+//! may be said is left to the pacer.
 
 use super::end::End;
 use super::input::Input;
@@ -14,18 +15,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long we keep reading from a client we can no longer write to. Clients that paste and quit
-/// (`ncat --send-only`) are reset while most of their lines still wait for the rate limit; 100 lines
-/// take 20 s.
+/// (`ncat --send-only`) are reset while most of their lines still wait for the rate limit; 100
+/// lines take 20 s.
 const LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// If an unreachable client has this many unread bytes (half its receive buffer), it was flooding,
 /// and we discard the rest.
 const FLOOD: usize = 16 * 1024;
 
-/// A long wait is slept in pieces, so that a stop need not wait for a slow pace.
+/// Maximum sleep at a time. A long wait is slept in pieces, so that a stop need not wait for a slow
+/// pace.
 const MAX_SLEEP: Duration = Duration::from_millis(100);
 
-/// Says everything that the client says, until there is nothing more to say.
+/// Passes the client's lines to the room until the session ends, and returns why it ended.
 pub fn run(
     input: &mut Input<'_>,
     name: &str,
@@ -64,7 +66,7 @@ pub fn run(
     }
 }
 
-/// Sleeps for `wait`, and returns whether to go on after that.
+/// Sleeps for `wait`, or until a stop. Returns whether to go on.
 fn sleep(mut wait: Duration, stop: &Stop) -> bool {
     while !wait.is_zero() && !stop.has_begun() {
         let nap = wait.min(MAX_SLEEP);

@@ -1,5 +1,6 @@
-//! Who holds which name. A name is held by a guard and is free again when that is dropped, on every
-//! path out of a session. What a name may be, and which names look the same, is in `protocol`.
+//! Records the names in use. A name is held by a guard and is free again when that is dropped, on
+//! every path out of a session. The rules for names, and for when two look the same, are left to
+//! `protocol`.
 
 use crate::protocol::lookalikes::Key;
 use crate::protocol::{Notice, names};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 /// The names in use.
 #[derive(Debug, Default)]
 pub struct Roster {
-    /// The texts of all names' keys, and how many times each is held.
+    /// How many times each text of a key is held.
     taken: Mutex<HashMap<String, usize>>,
 }
 
@@ -23,10 +24,10 @@ pub struct Name<'a> {
 }
 
 impl Roster {
-    /// Takes the name that a client gave.
+    /// Takes the name that a client gave, if it is allowed and free.
     ///
     /// # Errors
-    /// The refusal that the client is told.
+    /// The refusal to send to the client.
     pub fn claim(&self, given: &str) -> Result<Name<'_>, Notice> {
         let wanted = names::check(given)?;
         let keys = Key::all_of(&wanted);
@@ -42,7 +43,7 @@ impl Roster {
         Err(Notice::TakenName { wanted, free })
     }
 
-    /// Takes the keys of a name, or none of them if one is not free.
+    /// Takes all keys of a name, or none if one of them is not free. Returns whether it took them.
     fn take(&self, keys: &[Key]) -> bool {
         let mut taken = self.taken.lock();
         let free = keys.iter().all(|key| key.is_free(&taken));

@@ -1,5 +1,5 @@
-//! Frames become bytes on a socket. This is the thread that feels a slow client, and nobody else
-//! waits for it: what it can't take in time is the room's to drop.
+//! Writes frames to a client's socket. Only this thread waits for a slow client. Dropping what the
+//! client can't take in time is left to the room.
 
 use crate::net::connection::{Connection, SEND_BUFFER};
 use crate::protocol::Notice;
@@ -12,14 +12,14 @@ use std::io::{self, Write};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
-/// The send buffer shrinks when a frame has less than this part of its size.
+/// The send buffer shrinks when a frame is smaller than the buffer divided by this.
 const SHRINK_BELOW: usize = 8;
 
-/// How long a client that says nothing more may take to read what waits for it.
+/// Maximum time for a client that says nothing more to read what waits for it.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// A running writer thread, as its session sees it. Dropping it waits until everything is written,
-/// or for 10 s, and then cuts the connection; the room has to have dropped the outbox before.
+/// A running writer thread, as its session sees it. Dropping it blocks until everything is written,
+/// or cuts the connection after 10 s. The room must have dropped the outbox before.
 #[derive(Debug)]
 pub struct Writer<'a> {
     connection: &'a Connection,
@@ -30,7 +30,7 @@ impl<'a> Writer<'a> {
     /// Starts the writer of client `id`, and returns it with the outbox that it drains.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// When a thread cannot be started.
     pub fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
         id: ClientId,
@@ -53,7 +53,7 @@ impl<'a> Writer<'a> {
         Ok((Self { connection, ended }, outbox))
     }
 
-    /// Whether the client can be sent nothing more: it has gone without a word.
+    /// Whether the writer has ended, so that nothing more can be sent.
     pub fn has_ended(&self) -> bool {
         self.ended
             .try_recv()
@@ -70,7 +70,8 @@ impl Drop for Writer<'_> {
     }
 }
 
-/// Without its writer a session is of no use, and this ends its reader too.
+/// Cuts the connection if the writer panics. A session is of no use without its writer, and this
+/// ends its reader too.
 struct CutOnPanic<'a>(&'a Connection);
 
 impl Drop for CutOnPanic<'_> {
@@ -105,9 +106,9 @@ fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Resul
     Ok(())
 }
 
-/// Returns how large the send buffer should be for a frame of `n_bytes`, when it is `current` now. A
-/// write that has to wait for its second half costs as much as two, so it grows with the frames; and
-/// it shrinks when they are much smaller again.
+/// Returns the send buffer's size for a frame of `n_bytes`, when it is `current` now, both in
+/// bytes. A write that has to wait for its second half costs as much as two, so the buffer grows
+/// with the frames. It shrinks when they are much smaller again.
 fn send_buffer_for(n_bytes: usize, current: usize) -> usize {
     if n_bytes > current || n_bytes < current / SHRINK_BELOW {
         n_bytes.next_power_of_two().max(SEND_BUFFER)
