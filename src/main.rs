@@ -27,7 +27,7 @@ To let other machines join: trio-chat 0.0.0.0:1234
 ";
 
 const HELP_END: &str = "
-  -h, --help              print this; behind a command, its own options
+  -h, --help              print this; after a command, its options
   -V, --version           print the version
 
 Join with: nc 127.0.0.1 1234

@@ -21,7 +21,7 @@ Options of the crowd:
   --clients N             clients that join [100]
   --churn N               others that join and leave before each of them [none]
   --talkers N             clients that talk [all]
-  --rate N                messages per second and talker, 0 for no limit [5]
+  --rate N                messages per second per talker, 0 for no limit [5]
   --size N                bytes per message [64]
   --seconds N             time that they talk [5]
   --pid PID               process of the server, to show what it needs

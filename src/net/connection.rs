@@ -27,6 +27,9 @@ const LINGER: Duration = Duration::from_millis(250);
 /// our last line, so we stop waiting.
 const LINGER_BYTES: usize = 64 * 1024;
 
+/// The system takes a read timeout of less than a microsecond for none.
+const MIN_READ_TIMEOUT: Duration = Duration::from_millis(1);
+
 /// A connection to a client. All its methods take `&self`, so it can be shared.
 #[derive(Debug)]
 pub struct Connection {
@@ -76,11 +79,12 @@ impl Connection {
         self.socket.set_send_buffer_size(n_bytes)
     }
 
-    /// Limits how long each read may block; `None` means no limit, and so does zero.
+    /// Limits how long each read may block, to 1 ms at least; `None` means no limit.
     ///
     /// # Errors
     /// When the socket has failed already.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = timeout.map(|timeout| timeout.max(MIN_READ_TIMEOUT));
         self.socket.set_read_timeout(timeout)
     }
 

@@ -17,9 +17,6 @@ const TRICKLE_PAUSE: Duration = Duration::from_millis(1);
 /// second, a byte of the longest line costs the same.
 const DISCARDED_BYTE_PAUSE: Duration = Duration::from_micros(50);
 
-/// Minimum read timeout: zero would mean none.
-const MIN_TIMEOUT: Duration = Duration::from_millis(1);
-
 /// Maximum sleep at a time. A long pause is slept in pieces, so that a stop or an eviction need not
 /// wait for its end.
 const MAX_NAP: Duration = Duration::from_millis(50);
@@ -114,8 +111,8 @@ impl<'a> Input<'a> {
             return self.may_go_on();
         }
         if let Some(deadline) = self.deadline {
-            let left = time_left(deadline).max(MIN_TIMEOUT);
-            self.connection.set_read_timeout(Some(left))?;
+            self.connection
+                .set_read_timeout(Some(time_left(deadline)))?;
         }
         let n_text = self.lines.unread().len();
         let read = self.lines.fill(self.connection);
