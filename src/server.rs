@@ -4,6 +4,7 @@
 pub mod options;
 pub mod shared;
 mod threads;
+mod throttle;
 pub mod connection_log;
 mod drops;
 pub mod broadcaster;

@@ -9,6 +9,7 @@ use super::handle::RoomHandle;
 use super::session;
 use super::shared::Shared;
 use super::threads;
+use super::throttle::Throttle;
 use crate::net::connection::{Connection, Peer};
 use crate::net::listener::Listener;
 use rustix::io::Errno;
@@ -29,9 +30,6 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// with unread bytes is reset, and a reset can overtake the line that says why.
 const MAX_ON_DOORSTEP: usize = 16;
 
-/// Minimum time between two log lines about the same trouble.
-const LOG_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Accepts connections on one address.
 pub struct Acceptor<'scope> {
     /// The socket that accepts.
@@ -50,8 +48,8 @@ impl<'scope> Acceptor<'scope> {
     /// Admits clients until the server stops.
     pub fn run(&self, scope: &'scope Scope<'scope, '_>) {
         let mut pause = MIN_PAUSE;
-        let mut failures = Throttle::default();
-        let mut refusals = Throttle::default();
+        let mut failures = Throttle::new(1);
+        let mut refusals = Throttle::new(1);
         let mut doorstep = VecDeque::new();
         loop {
             let accepted = self.listener.accept();
@@ -172,43 +170,9 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Counts events, and lets them be logged at most once a second.
-#[derive(Debug, Default)]
-struct Throttle {
-    n_since: u64,
-    logged: Option<Instant>,
-}
-
-impl Throttle {
-    /// Counts one more event. Returns the number of events since the last time, if it is time to
-    /// log them.
-    fn count(&mut self, now: Instant) -> Option<u64> {
-        self.n_since += 1;
-        if self
-            .logged
-            .is_some_and(|logged| now - logged < LOG_INTERVAL)
-        {
-            return None;
-        }
-        self.logged = Some(now);
-        Some(std::mem::take(&mut self.n_since))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn trouble_is_logged_once_a_second_with_its_count() {
-        let start = Instant::now();
-        let mut throttle = Throttle::default();
-        assert_eq!(throttle.count(start), Some(1));
-        for _ in 0..10 {
-            assert_eq!(throttle.count(start + LOG_INTERVAL / 2), None);
-        }
-        assert_eq!(throttle.count(start + LOG_INTERVAL), Some(11));
-    }
 
     #[test]
     fn running_out_is_not_taken_for_a_peers_trouble() {

@@ -89,7 +89,7 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
     let drops = constant("server/drops.rs", "CLIENTS_AT_A_TIME");
     let drops_interval = constant("server/broadcaster.rs", "LOG_DROPS_INTERVAL");
     let connections = constant("server/connection_log.rs", "LINES");
-    let connections_period = constant("server/connection_log.rs", "PERIOD");
+    let connections_period = constant("server/throttle.rs", "PERIOD");
     let keepalive = |part| constant("net/connection.rs", &format!("KEEPALIVE{part}"));
     let expected = [
         ("rate", vec![rate(&config)]),
