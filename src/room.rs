@@ -177,12 +177,13 @@ impl Room {
     }
 
     /// Takes back frames that wait for the members furthest behind, until the rest fits the memory
-    /// again. A frame that is being written to a stuck client can't be taken back.
+    /// again. A frame that is being written to a stuck client can't be taken back. Members that are
+    /// behind by less than a full frame may be healthy, so they keep what waits for them.
     fn free_memory(&mut self, mut dropped: impl FnMut(ClientId, u64)) {
         let members = self.members.iter_mut();
         let mut members: Vec<_> = members
             .map(|(id, member)| (member.outbox.n_bytes_waiting(), id, member))
-            .filter(|(n_bytes, ..)| *n_bytes > 0)
+            .filter(|(n_bytes, ..)| *n_bytes >= FULL_FRAME)
             .collect();
         members.sort_unstable_by_key(|(n_bytes, ..)| Reverse(*n_bytes));
         for (_, id, member) in members {
@@ -403,22 +404,34 @@ mod tests {
 
     #[test]
     fn when_memory_is_short_those_furthest_behind_lose_what_waits() {
-        let mut room = Room::new(100);
+        let mut room = Room::new(2 * FULL_FRAME);
+        let line = |letter: &str| letter.repeat(FULL_FRAME - 1);
         let far_behind = join(&mut room, 0, 99);
-        say(&mut room, 0, &"x".repeat(49));
+        say(&mut room, 0, &line("x"));
         flush(&mut room);
         let behind = join(&mut room, 1, 99);
         let quick = join(&mut room, 2, 99);
-        say(&mut room, 0, &"y".repeat(49));
+        say(&mut room, 0, &line("y"));
         assert_eq!(flush(&mut room), [], "both frames fit");
         heard(&quick);
         say(&mut room, 0, "z");
         say(&mut room, 0, "z");
         assert_eq!(flush(&mut room), [(0, 4)]);
-        assert_eq!(heard(&behind).0, format!("{}\nz\nz\n", "y".repeat(49)));
+        assert_eq!(heard(&behind).0, format!("{}\nz\nz\n", line("y")));
         assert_eq!(heard(&quick).0, "z\nz\n");
         room.tell_missed();
         assert_eq!(heard(&far_behind).0, "[missed 4]");
+    }
+
+    #[test]
+    fn when_stuck_writers_take_all_memory_healthy_members_lose_nothing() {
+        let mut room = Room::new(0);
+        let healthy = join(&mut room, 0, 9);
+        for number in 0..9 {
+            say(&mut room, 0, &number.to_string());
+            assert_eq!(flush(&mut room), []);
+        }
+        assert_eq!(heard(&healthy).0.lines().count(), 9);
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn run(options: &Options, stop: &Receiver<()>) -> Result<(), String> {
             log::warn!("Anyone who can reach {address} can join and read along");
         }
     }
-    let capacity = host::capacity();
+    let capacity = host::capacity(options.config.queue_frames);
     let wanted = options.config.max_clients.unwrap_or(usize::MAX);
     let n_seats = wanted.min(capacity.n_clients);
     log::info!(

@@ -2,6 +2,7 @@
 //! lines. Recording the names in use is left to the roster.
 
 use super::{MAX_NAME, Notice, alphabets, lookalikes, text};
+use unicode_normalization::UnicodeNormalization;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Returns the name that a client gave as everyone will see it: cleaned, trimmed, and with single
@@ -24,11 +25,20 @@ pub fn check(given: &str) -> Result<String, Notice> {
     }
 }
 
-/// Returns an endless series of names like `taken`: the same with the next numbers after it.
+/// Maximum number of parts per character of the longest name, when Unicode takes it apart.
+const MAX_PARTS: usize = 4;
+
+/// Numbers that are suggested one after the other. Then they leap further each time: otherwise 1,000
+/// clients with one name would need a million look-ups.
+const DENSE_NUMBERS: u64 = 20;
+
+/// Returns a series of names like `taken`: the same with the next numbers after it.
 pub fn similar(taken: &str) -> impl Iterator<Item = String> {
     let (stem, number) = split_number(taken);
     let first = number.map_or(2, |number| number + 1);
-    (first..).map(move |number| numbered(stem, number))
+    let dense = (0..DENSE_NUMBERS).map(move |step| first + step);
+    let leaps = (0..32).map(move |doubling| first + (DENSE_NUMBERS << doubling));
+    dense.chain(leaps).map(move |number| numbered(stem, number))
 }
 
 /// Cleans `given`, and turns runs of spaces into one, so that no two names differ only in their
@@ -43,8 +53,12 @@ fn normal_form(given: &str) -> String {
         .to_owned()
 }
 
+/// Whether the name has too many characters or columns. Characters count too that Unicode takes apart
+/// into many, since comparing those takes long.
 fn is_too_long(shown: &str) -> bool {
-    shown.chars().count() > MAX_NAME || shown.width() > MAX_NAME
+    shown.chars().count() > MAX_NAME
+        || shown.width() > MAX_NAME
+        || shown.nfkd().count() > MAX_PARTS * MAX_NAME
 }
 
 /// Splits "Rick 2" into "Rick" and 2.
@@ -122,7 +136,13 @@ mod tests {
         for fitting in ["x".repeat(32), "明".repeat(16)] {
             assert_eq!(check(&fitting), Ok(fitting));
         }
-        for long in ["x".repeat(33), "明".repeat(17), "e\u{301}".repeat(17)] {
+        let long_winded = "\u{fdfa}".repeat(27);
+        for long in [
+            "x".repeat(33),
+            "明".repeat(17),
+            "e\u{301}".repeat(17),
+            long_winded,
+        ] {
             assert_eq!(check(&long), Err(Notice::LongName));
         }
     }
@@ -179,6 +199,8 @@ mod tests {
             let found: Vec<_> = similar(taken).take(2).collect();
             assert_eq!(found, expected);
         }
+        let leaps: Vec<_> = similar("Rick").skip(20).take(3).collect();
+        assert_eq!(leaps, ["Rick 22", "Rick 42", "Rick 82"]);
         let long = "x".repeat(32);
         assert_eq!(similar(&long).next(), Some(format!("{} 2", "x".repeat(30))));
         let wide = "明".repeat(16);

@@ -14,9 +14,12 @@ const THREADS_PER_CLIENT: u64 = 2;
 /// guard page.
 const MAPPINGS_PER_CLIENT: u64 = 8;
 
-/// Memory per client, in bytes: the part of its stacks that is touched, its buffers, and a frame
-/// that is being written to it.
-const MEMORY_PER_CLIENT: u64 = 160 * 1024;
+/// Memory that one client may take, in bytes: what is used of its stacks and buffers, one frame that
+/// waits for it and one that is being written to it.
+const MEMORY_PER_CLIENT: u64 = 288 * 1024;
+
+/// Memory that one place in a client's queue takes, in bytes.
+const MEMORY_PER_PLACE: u64 = 64;
 
 /// The share of this host's memory for frames that slow clients have not read: a 200th.
 const FRAME_MEMORY_PART: u64 = 200;
@@ -72,8 +75,8 @@ struct Resource {
 }
 
 /// Raises the limit on open files as far as this process may, and returns how many clients the host
-/// carries.
-pub fn capacity() -> Capacity {
+/// carries, if each has a queue for `queue_frames`.
+pub fn capacity(queue_frames: usize) -> Capacity {
     let used = |folder| fs::read_dir(folder).map_or(0, Iterator::count) as u64;
     let mapped = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
     let descriptors = Resource {
@@ -102,7 +105,7 @@ pub fn capacity() -> Capacity {
         allowed: max_memory(),
         used: 0,
         spare: frame_memory() as u64,
-        per_client: MEMORY_PER_CLIENT,
+        per_client: MEMORY_PER_CLIENT + queue_frames as u64 * MEMORY_PER_PLACE,
     };
     [threads, mappings, memory]
         .iter()
@@ -218,6 +221,6 @@ mod tests {
 
     #[test]
     fn this_host_carries_clients() {
-        assert!(capacity().n_clients > 1);
+        assert!(capacity(32).n_clients > 1);
     }
 }

@@ -256,14 +256,14 @@ impl Seat<'_> {
         self.seats.state.lock().forget_unnamed(self.id)
     }
 
-    /// Takes the next turn to join from this address, and returns how long it is until then. Each
-    /// address has 10 turns a second; loopback has no limit.
-    pub fn next_join(&self, now: Instant) -> Duration {
+    /// Lets the client join if no other from its address has joined within 100 ms. Otherwise returns
+    /// how much of that is left; loopback never waits.
+    pub fn try_join(&self, now: Instant) -> Duration {
         let mut state = self.seats.state.lock();
         let origin = state.taken.get(&self.id).and_then(|taken| taken.origin);
         origin
             .and_then(|origin| state.origins.get_mut(&origin))
-            .map_or(Duration::ZERO, |origin| origin.joins.wait(now))
+            .map_or(Duration::ZERO, |origin| origin.joins.try_take(now))
     }
 
     /// Whether a newcomer has evicted this client.
@@ -462,13 +462,18 @@ mod tests {
     fn one_address_may_join_ten_times_a_second_however_often_it_reconnects() {
         let seats = Seats::new(40);
         let now = Instant::now();
-        for number in 0..5_u32 {
-            let seat = sit(&seats, number.into(), "192.0.2.1", false).unwrap();
-            assert_eq!(seat.next_join(now), JOIN_INTERVAL * number);
+        for number in 0..5 {
+            let seat = sit(&seats, number, "192.0.2.1", false).unwrap();
+            let wait = if number == 0 {
+                Duration::ZERO
+            } else {
+                JOIN_INTERVAL
+            };
+            assert_eq!(seat.try_join(now), wait);
         }
         for (id, from) in [(5, "192.0.2.2"), (6, "127.0.0.1"), (7, "127.0.0.1")] {
             let seat = sit(&seats, id, from, false).unwrap();
-            assert_eq!(seat.next_join(now), Duration::ZERO);
+            assert_eq!(seat.try_join(now), Duration::ZERO);
         }
     }
 

@@ -10,10 +10,13 @@ use crate::protocol::{Notice, foreign};
 use crate::server::admission::seats::Seat;
 use crate::server::shared::Shared;
 use std::io::{self, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Maximum number of names that one client may try.
 const NAME_TRIES: usize = 5;
+
+/// Time between two tries of a client to be the next one from its address that joins.
+const JOIN_RETRY: Duration = Duration::from_secs(1);
 
 /// Greets the client, and returns its name. The time limit for all tries together starts here.
 ///
@@ -29,7 +32,7 @@ pub fn take_name<'a>(
     tell(connection, &[Notice::Welcome])?;
     for n_tries_left in (0..NAME_TRIES).rev() {
         let given = next_line(input, seat)?;
-        if let Some(protocol) = foreign::protocol_of_line(&given.text) {
+        if let Some(protocol) = foreign::protocol_of_line(&given.text, input.unread()) {
             return Err(End::Foreign(protocol));
         }
         if !given.last {
@@ -38,19 +41,18 @@ pub fn take_name<'a>(
         }
         match shared.roster.claim(&given.text) {
             Ok(name) => {
-                input.pause(seat.next_join(Instant::now()));
-                while input.is_paused() {
-                    read(input, seat)?;
-                }
                 if !seat.keep() {
                     return Err(End::Evicted);
                 }
                 input.set_deadline(None)?;
+                wait_to_join(input, seat)?;
                 return Ok(name);
             }
             Err(refusal) if n_tries_left > 0 => tell(connection, &[refusal, Notice::EnterName])?,
             Err(refusal) => tell(connection, &[refusal])?,
         }
+        // A refusal costs the server more than a line does.
+        input.pause(shared.config.line_interval);
     }
     Err(End::TooManyTries)
 }
@@ -66,6 +68,23 @@ fn next_line(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<Line, End> {
         }
         read(input, seat)?;
     }
+}
+
+/// Waits for this client's turn to join, if others from its address have joined just now.
+fn wait_to_join(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
+    let mut wait = seat.try_join(Instant::now());
+    while !wait.is_zero() {
+        input.pause(wait);
+        while input.is_paused() {
+            input.read()?;
+        }
+        // Many may wait for one address, and only one of them can be next.
+        wait = match seat.try_join(Instant::now()) {
+            Duration::ZERO => Duration::ZERO,
+            _ => JOIN_RETRY,
+        };
+    }
+    Ok(())
 }
 
 /// Reads once. Returns an error after an eviction, even if the client never pauses.
@@ -90,7 +109,6 @@ mod tests {
     use crate::server::shared::Config;
     use std::io::Read;
     use std::sync::Arc;
-    use std::time::Duration;
 
     /// Returns the outcome for a client that sends `bytes` and nothing more, and what it hears.
     fn outcome(bytes: &[u8], shared: &Shared) -> (Result<String, End>, String) {

@@ -193,7 +193,7 @@ fn arbitrary_clients_spoil_nothing() {
     let (mut seed, mut n_lines) = (first_seed, 0);
     while start.elapsed() < Duration::from_secs(seconds) {
         // A new server now and then, so that a failure has a short history.
-        let server = TestServer::with(&["--rate", "0", "--queue", "8"]);
+        let server = TestServer::with(&["--rate", "0"]);
         let mut witness = Client::join(&server, "Witness");
         let mut slow = Client::join(&server, "Slow");
         witness.hear_until("Slow> here");
