@@ -47,7 +47,8 @@ impl From<io::Error> for End {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => Self::Reset,
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Self::TooSlow,
+            // Not `TimedOut`: that is a peer which has vanished.
+            io::ErrorKind::WouldBlock => Self::TooSlow,
             _ => Self::Failed(error),
         }
     }
@@ -68,5 +69,19 @@ impl fmt::Display for End {
             Self::Stopped => out.write_str("closed, the server is stopping"),
             Self::Failed(error) => write!(out, "lost ({error})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vanished_peer_is_lost_and_not_too_slow() {
+        let end = |kind: io::ErrorKind| End::from(io::Error::from(kind)).to_string();
+        assert_eq!(end(io::ErrorKind::TimedOut), "lost (timed out)");
+        assert_eq!(end(io::ErrorKind::ConnectionReset), "reset by peer");
+        let too_slow = "closed, it gave no name in time";
+        assert_eq!(end(io::ErrorKind::WouldBlock), too_slow);
     }
 }
