@@ -166,9 +166,14 @@ impl Room {
         self.frame.n_messages > 0
     }
 
+    /// Returns how many bytes the current frame has.
+    pub fn n_frame_bytes(&self) -> usize {
+        self.frame.bytes.len()
+    }
+
     /// Whether the current frame is full and has to go out.
     pub fn frame_is_full(&self) -> bool {
-        self.frame.bytes.len() >= FULL_FRAME
+        self.n_frame_bytes() >= FULL_FRAME
     }
 
     /// Whether some member has missed messages and has not been told.

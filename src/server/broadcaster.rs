@@ -7,8 +7,8 @@
 use super::drops::Drops;
 use super::shared::Stop;
 use super::threads;
-use crate::room::Room;
 use crate::room::event::Event;
+use crate::room::{FULL_FRAME, Room};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +21,9 @@ const MAX_FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Duration above which fan-outs are expensive enough to make fewer of them.
 const LONG_FAN_OUT: Duration = Duration::from_millis(10);
+
+/// Size of a frame, in bytes, above which its fan-out is expensive however long it takes.
+const LARGE_FRAME: usize = FULL_FRAME / 4;
 
 /// Minimum interval between the starts of two expensive fan-outs, per member.
 const SAVING_INTERVAL_PER_MEMBER: Duration = Duration::from_micros(50);
@@ -52,12 +55,15 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
         match event {
             Ok(event) => {
                 apply(&mut room, event);
-                take_in(&mut room, inbox);
-                while room.has_frame() && Instant::now() < due.frame && !stop.has_begun() {
+                while room.has_frame() && !stop.has_begun() {
                     let left = due.frame.saturating_duration_since(Instant::now());
                     thread::sleep(left.min(MAX_SLEEP));
+                    if left <= MAX_SLEEP {
+                        break;
+                    }
                     take_in(&mut room, inbox);
                 }
+                take_in(&mut room, inbox);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
@@ -125,9 +131,9 @@ impl Due {
     fn work(&mut self, room: &mut Room, drops: &mut Drops, mut clock: impl FnMut() -> Instant) {
         let now = clock();
         if room.has_frame() && now >= self.frame {
-            let n_members = room.n_members();
+            let (n_members, n_bytes) = (room.n_members(), room.n_frame_bytes());
             room.flush(|id, n_messages| drops.add(id, n_messages));
-            self.frame = now + frame_interval(clock() - now, n_members);
+            self.frame = now + frame_interval(clock() - now, n_members, n_bytes);
         }
         if room.has_lagging() && now >= self.tell_missed {
             room.tell_missed();
@@ -143,15 +149,15 @@ impl Due {
 /// Returns the minimum interval from one fan-out to the next, when the first took `fan_out`.
 ///
 /// The interval runs from the start of one fan-out to the start of the next, and is 1.5 times the
-/// fan-out. If a fan-out takes over 10 ms, it is at least 50 µs per member: members can't feel that
-/// then, and fewer frames cost less. It is never more than 100 ms; after a longer fan-out the next
-/// frame may go at once.
+/// fan-out. If a fan-out takes over 10 ms or its frame has 32 KiB, it is at least 50 µs per member:
+/// fewer frames cost less, and a flood is slowed to what its hearers can take. It is never more than
+/// 100 ms; after a longer fan-out the next frame may go at once.
 ///
 /// Waking the writers is part of the fan-out. They share the cores with this thread, so it takes
 /// longer when they have more to write.
-fn frame_interval(fan_out: Duration, n_members: usize) -> Duration {
+fn frame_interval(fan_out: Duration, n_members: usize, n_bytes: usize) -> Duration {
     let n_members = u32::try_from(n_members).unwrap_or(u32::MAX);
-    let saving = if fan_out > LONG_FAN_OUT {
+    let saving = if fan_out > LONG_FAN_OUT || n_bytes >= LARGE_FRAME {
         SAVING_INTERVAL_PER_MEMBER.saturating_mul(n_members)
     } else {
         Duration::ZERO
@@ -170,17 +176,18 @@ mod tests {
 
     #[test]
     fn the_next_frame_waits_for_half_as_long_again_as_the_last_one_took() {
-        assert_eq!(frame_interval(Duration::ZERO, 1), Duration::ZERO);
-        assert_eq!(frame_interval(ms(2), 200), ms(3));
-        assert_eq!(frame_interval(ms(10), 1_000), ms(15));
+        assert_eq!(frame_interval(Duration::ZERO, 1, 0), Duration::ZERO);
+        assert_eq!(frame_interval(ms(2), 200, 0), ms(3));
+        assert_eq!(frame_interval(ms(10), 1_000, LARGE_FRAME - 1), ms(15));
     }
 
     #[test]
     fn an_expensive_fan_out_is_saved_on_up_to_a_limit() {
-        assert_eq!(frame_interval(ms(11), 1_000), ms(50));
-        assert_eq!(frame_interval(ms(40), 1_000), ms(60));
-        assert_eq!(frame_interval(ms(11), 8_000), ms(100));
-        assert_eq!(frame_interval(ms(5_000), usize::MAX), ms(100));
+        assert_eq!(frame_interval(ms(11), 1_000, 0), ms(50));
+        assert_eq!(frame_interval(ms(40), 1_000, 0), ms(60));
+        assert_eq!(frame_interval(ms(1), 100, LARGE_FRAME), ms(5));
+        assert_eq!(frame_interval(ms(11), 8_000, 0), ms(100));
+        assert_eq!(frame_interval(ms(5_000), usize::MAX, 0), ms(100));
     }
 
     #[test]
