@@ -3,6 +3,7 @@
 //! session.
 
 pub mod host;
+mod origins;
 pub mod seats;
 
 use super::handle::RoomHandle;

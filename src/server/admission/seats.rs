@@ -5,16 +5,16 @@
 //! Connections from one address may hold at most a quarter of the seats. Unnamed connections may
 //! hold every seat that nobody else wants: in a full room, a newcomer evicts one of them.
 
+use super::origins::{Origins, origin};
 use crate::net::connection::{Connection, Peer};
 use crate::protocol::Notice;
 use crate::room::event::ClientId;
-use crate::server::session::pacer::Pacer;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,13 +23,6 @@ const SHARE: usize = 4;
 
 /// Minimum share, so that people who arrive together from one address fit in a small room.
 const MIN_SHARE: usize = 4;
-
-/// Minimum time between two joins from one address. Otherwise reconnecting would be a way around
-/// the pace.
-const JOIN_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Number of addresses without a seat that may be remembered before the idle ones are forgotten.
-const MAX_IDLE_ORIGINS: usize = 1024;
 
 /// Maximum time that a newcomer waits for the seat of an evicted client. It is free as soon as that
 /// session has ended, which takes less than a millisecond unless the host is busy.
@@ -49,15 +42,8 @@ struct State {
     taken: HashMap<ClientId, Taken>,
     /// The unnamed connections of each origin, oldest first, without those that have been evicted.
     unnamed: HashMap<Option<IpAddr>, BTreeSet<ClientId>>,
-    origins: HashMap<IpAddr, Origin>,
+    origins: Origins,
     closed: bool,
-}
-
-/// State that all connections from one address share.
-#[derive(Debug)]
-struct Origin {
-    n_seats: usize,
-    joins: Pacer,
 }
 
 #[derive(Debug)]
@@ -129,10 +115,7 @@ impl Seats {
     ) -> Result<Seat<'_>, Refusal> {
         let origin = origin(peer);
         let mut state = self.state.lock();
-        let n_seats = origin
-            .and_then(|origin| state.origins.get(&origin))
-            .map_or(0, |origin| origin.n_seats);
-        if n_seats >= self.share() {
+        if state.origins.n_seats(origin) >= self.share() {
             return Err(Refusal::TooManyFromAddress);
         }
         if self.is_full(&state) {
@@ -144,14 +127,7 @@ impl Seats {
         if self.is_full(&state) {
             return Err(Refusal::Full);
         }
-        if let Some(origin) = origin {
-            state.forget_origins();
-            let new = || Origin {
-                n_seats: 0,
-                joins: Pacer::new(JOIN_INTERVAL),
-            };
-            state.origins.entry(origin).or_insert_with(new).n_seats += 1;
-        }
+        state.origins.take_seat(origin);
         state.unnamed.entry(origin).or_default().insert(id);
         let taken = Taken {
             connection: Arc::clone(connection),
@@ -224,15 +200,6 @@ impl Seats {
 }
 
 impl State {
-    /// Forgets addresses that hold no seat and have not joined lately, if many are remembered.
-    fn forget_origins(&mut self) {
-        if self.origins.len() >= 2 * self.taken.len() + MAX_IDLE_ORIGINS {
-            let now = Instant::now();
-            self.origins
-                .retain(|_, origin| origin.n_seats > 0 || !origin.joins.is_idle(now));
-        }
-    }
-
     /// Removes a connection from the unnamed ones. Returns false if it was not among them.
     fn forget_unnamed(&mut self, id: ClientId) -> bool {
         let Some(taken) = self.taken.get(&id) else {
@@ -256,14 +223,11 @@ impl Seat<'_> {
         self.seats.state.lock().forget_unnamed(self.id)
     }
 
-    /// Lets the client join if no other from its address has joined within 100 ms. Otherwise returns
-    /// how much of that is left; loopback never waits.
-    pub fn try_join(&self, now: Instant) -> Duration {
+    /// Returns whether the client may join now: no other from its address has within 100 ms.
+    pub fn try_join(&self, now: Instant) -> bool {
         let mut state = self.seats.state.lock();
         let origin = state.taken.get(&self.id).and_then(|taken| taken.origin);
-        origin
-            .and_then(|origin| state.origins.get_mut(&origin))
-            .map_or(Duration::ZERO, |origin| origin.joins.try_take(now))
+        state.origins.try_join(origin, now)
     }
 
     /// Whether a newcomer has evicted this client.
@@ -280,35 +244,13 @@ impl Drop for Seat<'_> {
         let Some(taken) = state.taken.remove(&self.id) else {
             return;
         };
-        if let Some(origin) = taken.origin
-            && let Some(origin) = state.origins.get_mut(&origin)
-        {
-            origin.n_seats -= 1;
-        }
+        state.origins.leave_seat(taken.origin);
         if taken.evicted || state.taken.is_empty() {
             self.seats.freed.notify_all();
         }
         // Unlock first: dropping the last reference closes the socket, which can take a while.
         drop(state);
         drop(taken);
-    }
-}
-
-/// Returns the address that a connection counts for, if it counts for any. A distant IPv6 host
-/// usually owns a whole /64, so that counts as one address. In a /64 to which this host belongs,
-/// each address counts alone. Loopback is exempt: a local user can do worse anyway.
-fn origin(peer: Peer) -> Option<IpAddr> {
-    match peer {
-        Peer::Local => None,
-        Peer::Ip { address, .. } if address.is_loopback() => None,
-        Peer::Ip {
-            address: IpAddr::V6(address),
-            is_neighbour: false,
-        } => {
-            let [a, b, c, d, ..] = address.segments();
-            Some(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
-        }
-        Peer::Ip { address, .. } => Some(address),
     }
 }
 
@@ -459,35 +401,6 @@ mod tests {
     }
 
     #[test]
-    fn one_address_may_join_ten_times_a_second_however_often_it_reconnects() {
-        let seats = Seats::new(40);
-        let now = Instant::now();
-        for number in 0..5 {
-            let seat = sit(&seats, number, "192.0.2.1", false).unwrap();
-            let wait = if number == 0 {
-                Duration::ZERO
-            } else {
-                JOIN_INTERVAL
-            };
-            assert_eq!(seat.try_join(now), wait);
-        }
-        for (id, from) in [(5, "192.0.2.2"), (6, "127.0.0.1"), (7, "127.0.0.1")] {
-            let seat = sit(&seats, id, from, false).unwrap();
-            assert_eq!(seat.try_join(now), Duration::ZERO);
-        }
-    }
-
-    #[test]
-    fn addresses_that_come_and_go_do_not_pile_up() {
-        let seats = Seats::new(40);
-        for (number, id) in (0..2 * MAX_IDLE_ORIGINS).zip(0..) {
-            let from = format!("192.0.{}.{}", number / 256, number % 256);
-            drop(sit(&seats, id, &from, false).unwrap());
-        }
-        assert!(seats.state.lock().origins.len() <= MAX_IDLE_ORIGINS);
-    }
-
-    #[test]
     fn loopback_and_unix_sockets_are_exempt() {
         let seats = Seats::new(40);
         for from in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "127.9.9.9"] {
@@ -496,18 +409,6 @@ mod tests {
                 .collect();
             assert_eq!(held.len(), 40);
         }
-        assert_eq!(origin(Peer::Local), None);
-    }
-
-    #[test]
-    fn a_neighbour_in_an_ipv6_network_counts_alone() {
-        let neighbour = |address: &str| Peer::Ip {
-            address: address.parse().unwrap(),
-            is_neighbour: true,
-        };
-        let (one, other) = (neighbour("2001:db8::1"), neighbour("2001:db8::2"));
-        assert_ne!(origin(one), origin(other));
-        assert_eq!(origin(peer("2001:db8::1")), origin(peer("2001:db8::2")));
     }
 
     #[test]

@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 /// Maximum number of names that one client may try.
 const NAME_TRIES: usize = 5;
 
-/// Time between two tries of a client to be the next one from its address that joins.
-const JOIN_RETRY: Duration = Duration::from_secs(1);
+/// Time between two tries of a client to be the next one from its address that joins. Many may wait
+/// for one address, and each try takes a lock.
+const JOIN_RETRY: Duration = Duration::from_millis(250);
 
 /// Greets the client, and returns its name. The time limit for all tries together starts here.
 ///
@@ -72,17 +73,11 @@ fn next_line(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<Line, End> {
 
 /// Waits for this client's turn to join, if others from its address have joined just now.
 fn wait_to_join(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
-    let mut wait = seat.try_join(Instant::now());
-    while !wait.is_zero() {
-        input.pause(wait);
+    while !seat.try_join(Instant::now()) {
+        input.pause(JOIN_RETRY);
         while input.is_paused() {
             input.read()?;
         }
-        // Many may wait for one address, and only one of them can be next.
-        wait = match seat.try_join(Instant::now()) {
-            Duration::ZERO => Duration::ZERO,
-            _ => JOIN_RETRY,
-        };
     }
     Ok(())
 }

@@ -36,17 +36,6 @@ impl Pacer {
         wait
     }
 
-    /// Returns how long it is until the next slot, and takes it if that is now.
-    pub fn try_take(&mut self, now: Instant) -> Duration {
-        let left = self
-            .next_slot
-            .map_or(Duration::ZERO, |slot| slot.saturating_duration_since(now));
-        if left.is_zero() {
-            self.wait(now);
-        }
-        left
-    }
-
     /// Whether the next slot is now.
     pub fn is_idle(&self, now: Instant) -> bool {
         self.next_slot.is_none_or(|slot| slot <= now)
@@ -73,17 +62,6 @@ mod tests {
             SLOT,
             "a pause saves up no slots"
         );
-    }
-
-    #[test]
-    fn a_slot_that_is_only_tried_for_is_not_taken() {
-        let start = Instant::now();
-        let mut pacer = Pacer::new(SLOT);
-        assert_eq!(pacer.try_take(start), Duration::ZERO);
-        for _ in 0..100 {
-            assert_eq!(pacer.try_take(start + SLOT / 2), SLOT / 2);
-        }
-        assert_eq!(pacer.try_take(start + SLOT), Duration::ZERO);
     }
 
     #[test]
