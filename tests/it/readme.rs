@@ -84,7 +84,7 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
     let bytes = |n_bytes: usize| n_bytes as u64;
     let name_tries = constant("server/session/handshake.rs", "NAME_TRIES");
     let min_share = constant("server/admission/seats.rs", "MIN_SHARE");
-    let join_interval = constant("server/admission/seats.rs", "JOIN_INTERVAL");
+    let join_interval = constant("server/admission/origins.rs", "JOIN_INTERVAL");
     let last_words = constant("server/session/reader.rs", "LAST_WORDS");
     let drops = constant("server/drops.rs", "CLIENTS_AT_A_TIME");
     let drops_interval = constant("server/broadcaster.rs", "LOG_DROPS_INTERVAL");
