@@ -40,6 +40,19 @@ fn s4_telnet_commands_cost_as_much_as_text_before_and_after_the_name() {
 }
 
 #[test]
+fn s4_reconnecting_is_no_way_around_the_pace() {
+    let server = TestServer::start();
+    for number in 0..5 {
+        let mut client = Client::connect(&server);
+        let start = Instant::now();
+        client.give_name(&format!("Hasty {number}"));
+        client.mark("my only line");
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(200), "{took:?}");
+    }
+}
+
+#[test]
 fn l1_the_unnamed_may_use_every_seat_that_nobody_else_wants() {
     let server = TestServer::with(&["--max-clients", "40"]);
     let mut person = Client::connect(&server);
