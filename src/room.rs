@@ -8,6 +8,7 @@ pub mod frame;
 pub mod outbox;
 pub mod event;
 
+use crate::protocol::MAX_LINE;
 use event::{ClientId, Event};
 use frame::FrameMemory;
 use outbox::Outbox;
@@ -19,6 +20,9 @@ use std::sync::Arc;
 /// Size at which a frame is full, in bytes. It bounds the size of one write, and lets several
 /// frames fit one outbox.
 pub const FULL_FRAME: usize = 128 * 1024;
+
+/// Maximum size of a frame, in bytes: a full one ends with the message that fills it.
+const MAX_FRAME: usize = FULL_FRAME + 2 * MAX_LINE;
 
 /// The bytes that everyone will get next, and the number of messages in them.
 #[derive(Debug, Default)]
@@ -182,13 +186,13 @@ impl Room {
     }
 
     /// Takes back frames that wait for the members furthest behind, until the rest fits the memory
-    /// again. A frame that is being written to a stuck client can't be taken back. Members that are
-    /// behind by less than a full frame may be healthy, so they keep what waits for them.
+    /// again. A frame that is being written to a stuck client can't be taken back. Members for which
+    /// one more frame waits may be healthy, so they keep it.
     fn free_memory(&mut self, mut dropped: impl FnMut(ClientId, u64)) {
         let members = self.members.iter_mut();
         let mut members: Vec<_> = members
             .map(|(id, member)| (member.outbox.n_bytes_waiting(), id, member))
-            .filter(|(n_bytes, ..)| *n_bytes >= FULL_FRAME)
+            .filter(|(n_bytes, ..)| *n_bytes > 2 * MAX_FRAME)
             .collect();
         members.sort_unstable_by_key(|(n_bytes, ..)| Reverse(*n_bytes));
         for (_, id, member) in members {
@@ -409,34 +413,38 @@ mod tests {
 
     #[test]
     fn when_memory_is_short_those_furthest_behind_lose_what_waits() {
-        let mut room = Room::new(2 * FULL_FRAME);
-        let line = |letter: &str| letter.repeat(FULL_FRAME - 1);
+        let mut room = Room::new(3 * MAX_FRAME);
+        let line = |letter: &str| letter.repeat(MAX_FRAME - 1);
         let far_behind = join(&mut room, 0, 99);
         say(&mut room, 0, &line("x"));
         flush(&mut room);
         let behind = join(&mut room, 1, 99);
         let quick = join(&mut room, 2, 99);
-        say(&mut room, 0, &line("y"));
-        assert_eq!(flush(&mut room), [], "both frames fit");
+        for letter in ["y", "z"] {
+            say(&mut room, 0, &line(letter));
+            assert_eq!(flush(&mut room), [], "all frames fit");
+        }
         heard(&quick);
-        say(&mut room, 0, "z");
-        say(&mut room, 0, "z");
-        assert_eq!(flush(&mut room), [(0, 4)]);
-        assert_eq!(heard(&behind).0, format!("{}\nz\nz\n", line("y")));
-        assert_eq!(heard(&quick).0, "z\nz\n");
+        say(&mut room, 0, "a");
+        say(&mut room, 0, "b");
+        assert_eq!(flush(&mut room), [(0, 5)]);
+        let two = format!("{}\n{}\na\nb\n", line("y"), line("z"));
+        assert_eq!(heard(&behind).0, two);
+        assert_eq!(heard(&quick).0, "a\nb\n");
         room.tell_missed();
-        assert_eq!(heard(&far_behind).0, "[missed 4]");
+        assert_eq!(heard(&far_behind).0, "[missed 5]");
     }
 
     #[test]
     fn when_stuck_writers_take_all_memory_healthy_members_lose_nothing() {
         let mut room = Room::new(0);
         let healthy = join(&mut room, 0, 9);
-        for number in 0..9 {
-            say(&mut room, 0, &number.to_string());
+        // The second waits while the first is being written.
+        for letter in ["x", "y"] {
+            say(&mut room, 0, &letter.repeat(MAX_FRAME - 1));
             assert_eq!(flush(&mut room), []);
         }
-        assert_eq!(heard(&healthy).0.lines().count(), 9);
+        assert_eq!(heard(&healthy).0.len(), 2 * MAX_FRAME);
     }
 
     #[test]
