@@ -80,16 +80,18 @@ pub fn seems_to_be_the_servers(name: &str) -> bool {
     signs.starts_with('*') || signs.contains('>')
 }
 
-/// Returns the script of each character that `text` is drawn with. Returns `None` if it has
-/// punctuation or Latin letters that are drawn like others: Unicode has too many of those to tell
-/// apart.
+/// Returns the script of each character that `text` is drawn with. Returns `None` if it has digits,
+/// punctuation, or letters of some scripts that are drawn like others: Unicode has too many of those
+/// to tell apart.
 fn scripts(text: &str) -> Option<String> {
     let mut scripts = String::new();
     for character in text.nfd() {
         let drawn = prototype(character);
         let script = match character.script() {
-            _ if character.is_ascii() => Script::Latin,
-            Script::Latin | Script::Common if !drawn.chars().eq([character]) => return None,
+            _ if character.is_ascii() && character != '`' => Script::Latin,
+            script if drawn.chars().eq([character]) => script,
+            Script::Latin | Script::Common | Script::Cyrillic | Script::Han => return None,
+            _ if character.is_numeric() => return None,
             script => script,
         };
         scripts.extend(drawn.chars().map(|_| script.short_name()));

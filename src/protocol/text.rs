@@ -74,7 +74,8 @@ pub fn draws(character: char) -> bool {
     has_width && !character.is_whitespace() && !draws_nothing(character)
 }
 
-/// Whether `character` is always invisible, though it is not white space.
+/// Whether `character` is invisible, though it is not white space. Many terminals draw nothing for a
+/// character that Unicode has not assigned yet.
 pub fn draws_nothing(character: char) -> bool {
     let is_empty = matches!(
         character,
@@ -82,7 +83,7 @@ pub fn draws_nothing(character: char) -> bool {
         '\u{2800}' | '\u{1d159}' | '\u{16fe4}'
         // The controls that arrange hieroglyphs.
         | '\u{13430}'..='\u{1343f}'
-    );
+    ) || character.general_category() == GeneralCategory::Unassigned;
     // TS 39 drops the characters that Unicode says to ignore: joiners, selectors, Hangul fillers.
     let mut bytes = [0; 4];
     is_empty || skeleton(character.encode_utf8(&mut bytes)).count() == 0
