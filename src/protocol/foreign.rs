@@ -29,7 +29,11 @@ pub fn protocol_of_line(line: &str, behind: &[u8]) -> Option<&'static str> {
     let lowercase = line.to_ascii_lowercase();
     let begins_with = |beginnings: &[&str]| beginnings.iter().any(|it| lowercase.starts_with(it));
     let last_word = lowercase.rsplit(' ').next().unwrap_or_default();
-    let has_version = |protocol| last_word.len() < line.len() && last_word.starts_with(protocol);
+    let n_words = line.split(' ').count();
+    let has_version = |protocol| {
+        let version = last_word.strip_prefix(protocol).unwrap_or_default();
+        n_words == 3 && version.starts_with(|digit: char| digit.is_ascii_digit())
+    };
     if line.starts_with("SSH-1.") || line.starts_with("SSH-2.") {
         Some("SSH")
     } else if begins_with(&REQUESTS) || has_version("http/") {
@@ -69,9 +73,9 @@ fn is_irc(line: &str, behind: &[u8]) -> bool {
         || (is_login && more)
 }
 
-/// Whether the line announces the length of a Redis command or of one of its words.
+/// Whether the line announces the length of a Redis command. It could not be a name anyway.
 fn is_redis(line: &str) -> bool {
-    let length = line.strip_prefix(['*', '$']).unwrap_or_default();
+    let length = line.strip_prefix('*').unwrap_or_default();
     !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -100,7 +104,6 @@ mod tests {
             ("DELETE /x", "HTTP"),
             ("PROXY TCP4 192.0.2.1 192.0.2.2 1 2", "PROXY"),
             ("*1", "Redis"),
-            ("$4", "Redis"),
             ("PASS secret", "IRC"),
             ("CAP LS 302", "IRC"),
             ("USER ada 0 * :Ada Lovelace", "IRC"),
@@ -131,6 +134,9 @@ mod tests {
             "HELO KITTY",
             "SSH-fan",
             "$",
+            "$100",
+            "drinks sip/tea",
+            "Dr HTTP/2",
             "*a",
             "USER 1",
             "pass the salt",
