@@ -5,6 +5,7 @@ use crate::net::limits::raise_descriptors;
 use rustix::process;
 use std::fmt;
 use std::fs;
+use std::path::Path;
 
 /// Descriptors per client: one socket, shared by reader and writer.
 const DESCRIPTORS_PER_CLIENT: u64 = 1;
@@ -169,11 +170,13 @@ fn max_memory() -> u64 {
     of_control_group("memory.max").map_or(of_host, |of_group| of_group.min(of_host))
 }
 
-/// Returns a limit of the control group that this process is in.
+/// Returns the lowest limit of the control group that this process is in and of those around it.
 fn of_control_group(limit: &str) -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    number_in(&format!("/sys/fs/cgroup{path}/{limit}"))
+    let groups = Path::new(path).ancestors();
+    let limit_of = |group: &Path| number_in(&format!("/sys/fs/cgroup{}/{limit}", group.display()));
+    groups.filter_map(limit_of).min()
 }
 
 /// Returns the number that a file holds, or `None` if it holds `max` or can't be read.
@@ -187,7 +190,7 @@ impl fmt::Display for Limit {
             Self::Descriptors => "open files",
             Self::Threads => "threads",
             Self::Mappings => "memory mappings",
-            Self::Memory => "memory",
+            Self::Memory => "pages of memory",
         })
     }
 }
