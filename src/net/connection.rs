@@ -1,7 +1,8 @@
 //! Wraps one connection, TCP or Unix: sets it up, reads, writes, and ends it from either side.
 //! Reader and writer share it, so it needs only one descriptor.
 
-use rustix::io::ioctl_fionread;
+use rustix::io::{Errno, ioctl_fionread};
+use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, Socket, TcpKeepalive};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -92,6 +93,15 @@ impl Connection {
     pub fn unread(&self) -> usize {
         let n_bytes = ioctl_fionread(&self.socket).unwrap_or(0);
         usize::try_from(n_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a read would return the end, or an error. Never blocks.
+    pub fn has_ended(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        match recv(&self.socket, &mut [0; 1], flags) {
+            Ok((_, n_bytes)) => n_bytes == 0,
+            Err(error) => error != Errno::AGAIN,
+        }
     }
 
     /// Ends a read that waits for the client. Bytes that have arrived can still be read, and then

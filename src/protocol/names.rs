@@ -28,17 +28,18 @@ pub fn check(given: &str) -> Result<String, Notice> {
 /// Maximum number of parts per character of the longest name, when Unicode takes it apart.
 const MAX_PARTS: usize = 4;
 
-/// Numbers that are suggested one after the other. Then they leap further each time: otherwise 1,000
-/// clients with one name would need a million look-ups.
+/// Numbers that are suggested one after the other.
 const DENSE_NUMBERS: u64 = 20;
 
-/// Returns a series of names like `taken`: the same with the next numbers after it.
-pub fn similar(taken: &str) -> impl Iterator<Item = String> {
+/// Returns an endless series of names like `taken`: the same with the next numbers after it. After a
+/// few, these go on where all `n_names` in use would end if each had one: otherwise 1,000 clients
+/// with one name would need a million look-ups.
+pub fn similar(taken: &str, n_names: u64) -> impl Iterator<Item = String> {
     let (stem, number) = split_number(taken);
     let first = number.map_or(2, |number| number + 1);
-    let dense = (0..DENSE_NUMBERS).map(move |step| first + step);
-    let leaps = (0..32).map(move |doubling| first + (DENSE_NUMBERS << doubling));
-    dense.chain(leaps).map(move |number| numbered(stem, number))
+    let dense = first..first + DENSE_NUMBERS;
+    let rest = first + n_names.max(DENSE_NUMBERS)..;
+    dense.chain(rest).map(move |number| numbered(stem, number))
 }
 
 /// Cleans `given`, and turns runs of spaces into one, so that no two names differ only in their
@@ -126,6 +127,7 @@ mod tests {
             "\u{2800} \u{ffa0}",
             "\u{1161}",
             "\u{d7b0}",
+            "\u{378}",
         ] {
             assert_eq!(check(given), Err(Notice::InvisibleName), "{given:?}");
         }
@@ -196,16 +198,20 @@ mod tests {
             ("SpamBot 5000", ["SpamBot 5001", "SpamBot 5002"]),
             ("R2 99999999999", ["R2 99999999999 2", "R2 99999999999 3"]),
         ] {
-            let found: Vec<_> = similar(taken).take(2).collect();
+            let found: Vec<_> = similar(taken, 0).take(2).collect();
             assert_eq!(found, expected);
         }
-        let leaps: Vec<_> = similar("Rick").skip(20).take(3).collect();
-        assert_eq!(leaps, ["Rick 22", "Rick 42", "Rick 82"]);
+        let rest: Vec<_> = similar("Rick", 500).skip(20).take(2).collect();
+        assert_eq!(rest, ["Rick 502", "Rick 503"]);
+        assert_eq!(similar("Rick", 0).nth(20).as_deref(), Some("Rick 22"));
         let long = "x".repeat(32);
-        assert_eq!(similar(&long).next(), Some(format!("{} 2", "x".repeat(30))));
+        assert_eq!(
+            similar(&long, 0).next(),
+            Some(format!("{} 2", "x".repeat(30)))
+        );
         let wide = "明".repeat(16);
         assert_eq!(
-            similar(&wide).next(),
+            similar(&wide, 0).next(),
             Some(format!("{} 2", "明".repeat(15)))
         );
     }

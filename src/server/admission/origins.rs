@@ -76,16 +76,17 @@ impl Origins {
         }
     }
 
-    /// Returns whether a connection from `origin` may join now: no other has within 100 ms.
-    pub fn try_join(&mut self, origin: Option<IpAddr>, now: Instant) -> bool {
+    /// Lets a connection from `origin` try to join if no other has within 100 ms. Otherwise returns
+    /// how much of that is left.
+    pub fn try_join(&mut self, origin: Option<IpAddr>, now: Instant) -> Duration {
         let Some(origin) = self.get(origin) else {
-            return true;
+            return Duration::ZERO;
         };
-        let may_join = origin.joins.is_idle(now);
-        if may_join {
+        let left = origin.joins.left(now);
+        if left.is_zero() {
             origin.joins.wait(now);
         }
-        may_join
+        left
     }
 
     fn get(&mut self, origin: Option<IpAddr>) -> Option<&mut Origin> {
@@ -97,7 +98,7 @@ impl Origins {
         if self.known.len() >= 2 * self.n_seats + MAX_IDLE_ORIGINS {
             let now = Instant::now();
             self.known
-                .retain(|_, origin| origin.n_seats > 0 || !origin.joins.is_idle(now));
+                .retain(|_, origin| origin.n_seats > 0 || !origin.joins.left(now).is_zero());
         }
     }
 }
@@ -140,14 +141,17 @@ mod tests {
         for number in 0..5 {
             origins.take_seat(one);
             let now = start + JOIN_INTERVAL * number;
-            assert!(origins.try_join(one, now));
-            assert!(!origins.try_join(one, now + JOIN_INTERVAL / 2));
+            assert_eq!(origins.try_join(one, now), Duration::ZERO);
+            let half = JOIN_INTERVAL / 2;
+            assert_eq!(origins.try_join(one, now + half), half);
             origins.leave_seat(one);
         }
         let other = Some(address("192.0.2.2"));
         origins.take_seat(other);
-        assert!(origins.try_join(other, start));
-        assert!((0..5).all(|_| origins.try_join(None, start)));
+        assert_eq!(origins.try_join(other, start), Duration::ZERO);
+        for _ in 0..5 {
+            assert_eq!(origins.try_join(None, start), Duration::ZERO);
+        }
     }
 
     #[test]

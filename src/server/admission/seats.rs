@@ -223,8 +223,9 @@ impl Seat<'_> {
         self.seats.state.lock().forget_unnamed(self.id)
     }
 
-    /// Returns whether the client may join now: no other from its address has within 100 ms.
-    pub fn try_join(&self, now: Instant) -> bool {
+    /// Lets the client try to join if no other from its address has within 100 ms. Otherwise returns
+    /// how much of that is left.
+    pub fn try_join(&self, now: Instant) -> Duration {
         let mut state = self.seats.state.lock();
         let origin = state.taken.get(&self.id).and_then(|taken| taken.origin);
         state.origins.try_join(origin, now)

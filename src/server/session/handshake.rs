@@ -10,14 +10,10 @@ use crate::protocol::{Notice, foreign};
 use crate::server::admission::seats::Seat;
 use crate::server::shared::Shared;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Maximum number of names that one client may try.
 const NAME_TRIES: usize = 5;
-
-/// Time between two tries of a client to be the next one from its address that joins. Many may wait
-/// for one address, and each try takes a lock.
-const JOIN_RETRY: Duration = Duration::from_millis(250);
 
 /// Greets the client, and returns its name. The time limit for all tries together starts here.
 ///
@@ -40,13 +36,11 @@ pub fn take_name<'a>(
             // This is not a name, and what follows it isn't chat either.
             return Err(End::NotAName);
         }
+        wait_for_turn(input, seat)?;
         match shared.roster.claim(&given.text) {
+            Ok(_) if !seat.keep() => return Err(End::Evicted),
             Ok(name) => {
-                if !seat.keep() {
-                    return Err(End::Evicted);
-                }
                 input.set_deadline(None)?;
-                wait_to_join(input, seat)?;
                 return Ok(name);
             }
             Err(refusal) if n_tries_left > 0 => tell(connection, &[refusal, Notice::EnterName])?,
@@ -71,15 +65,22 @@ fn next_line(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<Line, End> {
     }
 }
 
-/// Waits for this client's turn to join, if others from its address have joined just now.
-fn wait_to_join(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
-    while !seat.try_join(Instant::now()) {
-        input.pause(JOIN_RETRY);
+/// Waits until this client may try a name, if others from its address have done so just now. Until
+/// then it has none, so that it can be evicted, and it is not missed if it leaves.
+fn wait_for_turn(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
+    loop {
+        let left = seat.try_join(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        input.postpone(left);
         while input.is_paused() {
-            input.read()?;
+            read(input, seat)?;
+        }
+        if input.has_ended() {
+            return Err(End::ClosedByPeer);
         }
     }
-    Ok(())
 }
 
 /// Reads once. Returns an error after an eviction, even if the client never pauses.
@@ -104,6 +105,7 @@ mod tests {
     use crate::server::shared::Config;
     use std::io::Read;
     use std::sync::Arc;
+    use std::time::Duration;
 
     /// Returns the outcome for a client that sends `bytes` and nothing more, and what it hears.
     fn outcome(bytes: &[u8], shared: &Shared) -> (Result<String, End>, String) {

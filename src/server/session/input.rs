@@ -92,6 +92,17 @@ impl<'a> Input<'a> {
         self.debt += pause;
     }
 
+    /// Turns the next reads into pauses, of `pause` in all, which do not count against the deadline.
+    pub fn postpone(&mut self, pause: Duration) {
+        self.deadline = self.deadline.map(|deadline| deadline + pause);
+        self.pause(pause);
+    }
+
+    /// Whether the client has left, and nothing that it sent waits.
+    pub fn has_ended(&self) -> bool {
+        self.lines.unread().is_empty() && self.connection.has_ended()
+    }
+
     /// Whether the next read is a pause.
     pub fn is_paused(&self) -> bool {
         !self.debt.is_zero()

@@ -23,7 +23,7 @@ impl Pacer {
     /// Takes the next slot, and returns how long it is until then.
     pub fn wait(&mut self, now: Instant) -> Duration {
         let slot = self.next_slot.unwrap_or(now);
-        let wait = slot.saturating_duration_since(now);
+        let wait = self.left(now);
         let lateness = now.saturating_duration_since(slot);
         // A line that came a little late does not delay the next. Otherwise a client that talks
         // just at the pace would be late forever after one hiccup. A pause saves up nothing.
@@ -36,9 +36,10 @@ impl Pacer {
         wait
     }
 
-    /// Whether the next slot is now.
-    pub fn is_idle(&self, now: Instant) -> bool {
-        self.next_slot.is_none_or(|slot| slot <= now)
+    /// Returns how long it is until the next slot, without taking it.
+    pub fn left(&self, now: Instant) -> Duration {
+        let slot = self.next_slot.unwrap_or(now);
+        slot.saturating_duration_since(now)
     }
 }
 
@@ -52,9 +53,10 @@ mod tests {
     fn a_line_after_a_pause_goes_at_once() {
         let start = Instant::now();
         let mut pacer = Pacer::new(SLOT);
-        assert!(pacer.is_idle(start));
+        assert_eq!(pacer.left(start), Duration::ZERO);
         assert_eq!(pacer.wait(start), Duration::ZERO);
-        assert!(!pacer.is_idle(start) && pacer.is_idle(start + SLOT));
+        assert_eq!(pacer.left(start + SLOT / 4), SLOT * 3 / 4);
+        assert_eq!(pacer.left(start + SLOT), Duration::ZERO);
         assert_eq!(pacer.wait(start + SLOT), Duration::ZERO);
         assert_eq!(pacer.wait(start + SLOT * 50), Duration::ZERO);
         assert_eq!(

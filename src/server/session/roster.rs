@@ -7,12 +7,18 @@ use crate::protocol::{Notice, names};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Maximum number of names that are looked up for one suggestion. Nobody can hold so many of those
+/// that come first.
+const MAX_LOOK_UPS: usize = 40;
 
 /// The names in use.
 #[derive(Debug, Default)]
 pub struct Roster {
     /// How many times each text of a key is held.
     taken: Mutex<HashMap<String, usize>>,
+    n_names: AtomicU64,
 }
 
 /// A name, held until this is dropped.
@@ -32,14 +38,19 @@ impl Roster {
         let wanted = names::check(given)?;
         let keys = Key::all_of(&wanted);
         if self.take(&keys) {
+            self.n_names.fetch_add(1, Ordering::Relaxed);
             return Ok(Name {
                 roster: self,
                 shown: wanted.into(),
                 keys,
             });
         }
-        let free = names::similar(&wanted).find(|name| self.is_free(name));
-        let free = free.unwrap_or_default();
+        let n_names = self.n_names.load(Ordering::Relaxed);
+        let free = names::similar(&wanted, n_names)
+            .take(MAX_LOOK_UPS)
+            .find(|name| self.is_free(name));
+        // Even if one of its numbers was taken meanwhile, the client may try the name.
+        let free = free.unwrap_or_else(|| wanted.clone());
         Err(Notice::TakenName { wanted, free })
     }
 
@@ -71,6 +82,7 @@ impl Name<'_> {
 
 impl Drop for Name<'_> {
     fn drop(&mut self) {
+        self.roster.n_names.fetch_sub(1, Ordering::Relaxed);
         let mut taken = self.roster.taken.lock();
         for text in self.keys.iter().flat_map(Key::texts) {
             if let Some(n_held) = taken.get_mut(text) {
