@@ -16,6 +16,7 @@ use crate::net::listener::{self, Listener};
 use crate::room::Room;
 use admission::seats::Seats;
 use admission::{Acceptor, host};
+use broadcaster::DiscardRest;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use handle::RoomHandle;
 use options::Options;
@@ -101,6 +102,8 @@ impl Server {
             let room = RoomHandle::new(events);
             let (stop_flag, frame_memory) = (&self.shared.stop, self.frame_memory);
             let broadcaster = move || {
+                // The order matters: `main` learns of the end first, and stops the sessions.
+                let _rest = DiscardRest(&inbox);
                 let _room_end: Sender<()> = room_end;
                 broadcaster::run(Room::new(frame_memory), &inbox, stop_flag);
             };

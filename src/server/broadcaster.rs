@@ -43,6 +43,18 @@ const LOG_DROPS_INTERVAL: Duration = Duration::from_secs(1);
 /// all of it before clients that don't read are cut.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Discards all events when it is dropped, until every sender is gone. When the room has failed, an
+/// outbox that stayed in the inbox would keep its writer waiting, and with it a session that holds a
+/// sender.
+#[derive(Debug)]
+pub struct DiscardRest<'a>(pub &'a Receiver<Event>);
+
+impl Drop for DiscardRest<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(drop);
+    }
+}
+
 /// Runs `room` until every sender of events is gone.
 pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
     let mut drops = Drops::default();
