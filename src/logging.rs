@@ -18,9 +18,10 @@ const QUEUE: usize = 1024;
 
 /// Maximum time that the end of the program waits to queue a flush, and then again for the last
 /// lines to be written.
-const FLUSH: Duration = Duration::from_millis(500);
+const FLUSH: Duration = Duration::from_millis(250);
 
-/// The log thread. Dropping it waits until everything logged is written, but for a second at most.
+/// The log thread. Dropping it waits until everything logged is written, but for half a second at
+/// most.
 #[derive(Debug)]
 pub struct Log {
     entries: Sender<Entry>,

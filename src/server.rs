@@ -26,7 +26,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-/// Maximum time that a stop waits for clients that don't read.
+/// Maximum time from the beginning of a stop until clients that don't read are cut.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Listens, sizes the room for this host, and serves until something comes from `stop`.
@@ -145,15 +145,17 @@ impl Server {
 
     /// Stops in this order, which matters. Acceptors end, so no newcomer gets in. The room sends
     /// its last lines and drops every outbox. Readers end, and writers say goodbye and end when
-    /// they have written everything. Clients that are still stuck are cut.
+    /// they have written everything. Clients that are still stuck are cut. All of this has one
+    /// deadline, so nothing before the wait may block.
     fn stop(&self, room: &RoomHandle) {
+        let deadline = Instant::now() + GOODBYE;
         self.shared.stop.begin();
         for listener in &self.listeners {
             listener.wake();
         }
         room.close();
         self.seats.close();
-        if !self.seats.wait_until_free(Instant::now() + GOODBYE) {
+        if !self.seats.wait_until_free(deadline) {
             self.seats.cut();
         }
     }

@@ -66,22 +66,22 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
         };
         match event {
             Ok(event) => {
-                apply(&mut room, event);
+                apply(&mut room, event, stop);
                 while room.has_frame() && !stop.has_begun() {
                     let left = due.frame.saturating_duration_since(Instant::now());
                     thread::sleep(left.min(MAX_SLEEP));
                     if left <= MAX_SLEEP {
                         break;
                     }
-                    take_in(&mut room, inbox);
+                    take_in(&mut room, inbox, stop);
                 }
-                take_in(&mut room, inbox);
+                take_in(&mut room, inbox, stop);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if stop.has_begun() {
-            say_last_words(&mut room, inbox, &mut drops);
+            say_last_words(&mut room, inbox, stop, &mut drops);
         }
         due.work(&mut room, &mut drops, Instant::now);
     }
@@ -89,28 +89,32 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
 }
 
 /// Applies the events that wait, until the current frame is full.
-fn take_in(room: &mut Room, inbox: &Receiver<Event>) {
+fn take_in(room: &mut Room, inbox: &Receiver<Event>, stop: &Stop) {
     while !room.frame_is_full()
         && let Ok(event) = inbox.try_recv()
     {
-        apply(room, event);
+        apply(room, event, stop);
     }
 }
 
-fn apply(room: &mut Room, event: Event) {
-    if let Event::Said { line, .. } = &event {
-        threads::panic_if_told(line.as_bytes());
+fn apply(room: &mut Room, event: Event, stop: &Stop) {
+    match &event {
+        Event::Said { line, .. } => threads::panic_if_told(line.as_bytes()),
+        // A stop ends readers before the room has said all. Their clients stay until it closes, so
+        // that everyone hears the same last lines.
+        Event::Leave(_) if stop.has_begun() => return,
+        _ => {}
     }
     room.apply(event);
 }
 
 /// Closes the room after what waits. It does not wait for its pace, or for the closing event behind
 /// a full inbox.
-fn say_last_words(room: &mut Room, inbox: &Receiver<Event>, drops: &mut Drops) {
+fn say_last_words(room: &mut Room, inbox: &Receiver<Event>, stop: &Stop, drops: &mut Drops) {
     let deadline = Instant::now() + LAST_WORDS;
     while room.frame_is_full() && Instant::now() < deadline {
         room.flush(|id, n_messages| drops.add(id, n_messages));
-        take_in(room, inbox);
+        take_in(room, inbox, stop);
     }
     room.apply(Event::Close);
 }
@@ -200,6 +204,39 @@ mod tests {
         assert_eq!(frame_interval(ms(1), 100, LARGE_FRAME), ms(5));
         assert_eq!(frame_interval(ms(11), 8_000, 0), ms(100));
         assert_eq!(frame_interval(ms(5_000), usize::MAX, 0), ms(100));
+    }
+
+    #[test]
+    fn readers_that_end_with_a_stop_take_no_last_line_from_their_clients() {
+        let (events, inbox) = crossbeam_channel::unbounded();
+        let stop = Stop::default();
+        stop.begin();
+        let members = [0, 1].map(|id| {
+            let (outbox, frames) = outbox(8);
+            let name = None;
+            events.send(Event::Join { id, name, outbox }).unwrap();
+            frames
+        });
+        let line = |letter: &str| letter.repeat(FULL_FRAME - 1) + "\n";
+        for event in [
+            Event::Leave(0),
+            Event::Said {
+                from: 1,
+                line: line("x"),
+            },
+            Event::Leave(1),
+            Event::Said {
+                from: 1,
+                line: line("y"),
+            },
+        ] {
+            events.send(event).unwrap();
+        }
+        drop(events);
+        run(Room::default(), &inbox, &stop);
+        for frames in members {
+            assert_eq!(heard(&frames), (line("x") + &line("y"), true));
+        }
     }
 
     #[test]

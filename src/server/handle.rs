@@ -45,10 +45,11 @@ impl RoomHandle {
         Ok(Presence { id, events })
     }
 
-    /// Closes the room after its last lines. Blocks while the inbox is full.
+    /// Wakes the room, so that it closes after its last lines if a stop has begun. Never blocks.
     pub fn close(&self) {
-        // The room can only be gone if it has failed, and then there are no last lines.
-        let _ = self.events.send(Event::Close);
+        // If the inbox is full, the room is awake. If the room is gone, it has failed, and there
+        // are no last lines.
+        let _ = self.events.try_send(Event::Close);
     }
 }
 

@@ -1,8 +1,9 @@
 //! People who want to spoil the room on purpose: those who send what is no text, hold seats, flood
 //! before a stop, or speak other protocols.
 
-use crate::support::{Client, Output, Process, TestServer, WATCHDOG, trio_chat};
+use crate::support::{Client, Flood, Output, Process, TestServer, trio_chat};
 use rustix::process::Signal;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -194,44 +195,30 @@ fn r1_a_closed_terminal_says_goodbye_unless_nohup_has_it_ignored() {
     assert!(ada.mark("still here").is_empty());
 }
 
+/// Stops a server that is flooded by `n_talkers`, and returns what each of them heard last.
+fn stop_in_a_flood(mut server: TestServer, n_talkers: usize) -> Vec<Option<String>> {
+    let flood = Flood::start(&server, n_talkers);
+    flood.wait_until_busy();
+    let start = Instant::now();
+    server.process.signal(Signal::TERM);
+    assert_eq!(server.process.wait().code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(3));
+    flood.last_lines()
+}
+
 #[test]
 fn r1_a_flooded_room_stops_in_time_and_everyone_hears_the_end() {
-    let mut server = TestServer::start();
-    let (busy, is_busy) = mpsc::channel();
-    thread::scope(|scope| {
-        let talkers: Vec<_> = (0..100)
-            .map(|number| {
-                let mut talker = Client::connect(&server);
-                talker.give_name(&format!("Talker {number}"));
-                let mut stream = talker.stream.try_clone().unwrap();
-                scope.spawn(move || {
-                    let line = format!("{}\n", "x".repeat(4095));
-                    while stream.write_all(line.as_bytes()).is_ok() {}
-                });
-                let busy = busy.clone();
-                scope.spawn(move || {
-                    let heard = std::iter::from_fn(|| talker.next()).enumerate();
-                    let mut last = String::new();
-                    for (number, line) in heard {
-                        if number == 1000 {
-                            let _ = busy.send(());
-                        }
-                        last = line;
-                    }
-                    last
-                })
-            })
-            .collect();
-        // A thousand lines of 4 KiB have reached somebody, so everything on the way is full.
-        is_busy.recv_timeout(WATCHDOG).unwrap();
-        let start = Instant::now();
-        server.process.signal(Signal::TERM);
-        assert_eq!(server.process.wait().code(), Some(0));
-        assert!(start.elapsed() < Duration::from_secs(3));
-        for talker in talkers {
-            assert_eq!(talker.join().unwrap(), "* The server is stopping. Goodbye!");
-        }
-    });
+    let heard = stop_in_a_flood(TestServer::start(), 100);
+    assert!(heard[0].is_some());
+    assert_eq!(heard, vec![heard[0].clone(); 100]);
+}
+
+#[test]
+fn r1_talkers_that_never_pause_hear_the_same_last_line_as_everyone() {
+    let heard = stop_in_a_flood(TestServer::with(&["--rate", "0"]), 400);
+    // The others have missed messages at the end, or were cut because they could not keep up.
+    let heard: BTreeSet<_> = heard.into_iter().flatten().collect();
+    assert_eq!(heard.len(), 1, "{heard:#?}");
 }
 
 #[test]

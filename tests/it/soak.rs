@@ -12,6 +12,7 @@ mod clients;
 mod fuzz;
 mod hosts;
 mod limits;
+mod stops;
 
 use std::sync::mpsc;
 use std::time::Duration;

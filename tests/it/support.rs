@@ -2,6 +2,7 @@
 //! has a watchdog, and every failure prints what was seen until then.
 
 mod client;
+mod flood;
 mod log_line;
 mod output;
 mod proc;
@@ -10,6 +11,7 @@ mod server;
 mod source;
 
 pub use client::{Client, n_missed};
+pub use flood::Flood;
 pub use log_line::{has_log_shape, log_text};
 pub use output::Output;
 pub use process::Process;
