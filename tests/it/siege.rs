@@ -1,11 +1,11 @@
 //! People who want to spoil the room on purpose: those who send what is no text, hold seats, flood
 //! before a stop, or speak other protocols.
 
-use crate::support::{Client, Flood, Output, Process, TestServer, trio_chat};
+use crate::support::{Client, Flood, Output, Process, TestServer, WATCHDOG, trio_chat};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
@@ -51,6 +51,20 @@ fn s4_reconnecting_is_no_way_around_the_pace() {
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(200), "{took:?}");
     }
+}
+
+#[test]
+fn s3_clients_that_get_stuck_one_after_the_other_keep_no_more_than_is_stated() {
+    let Some(server) = TestServer::on_a_small_host(&["--rate", "0"]) else {
+        return;
+    };
+    let flood = Flood::start(&server, 1);
+    flood.wait_until_busy();
+    let stuck = flood.strand(&server, 200);
+    let memory = server.process.memory();
+    assert!(memory <= server.stated_memory(stuck.len()), "{memory} B");
+    server.stop();
+    flood.last_lines();
 }
 
 #[test]
@@ -114,41 +128,29 @@ fn l1_clients_that_never_pause_do_not_keep_newcomers_out() {
 
 #[test]
 fn l3_the_seats_are_counted_with_the_kernels_defaults_where_it_does_not_tell() {
-    let Some(n_seats) = n_seats("mount -t proc -o subset=pid proc /proc", "32") else {
+    let Some(server) = TestServer::on_a_small_host(&[]) else {
         return;
     };
-    assert!(n_seats <= 8_100, "{n_seats}");
+    assert!(n_seats(&server) <= 8_100);
 }
 
 #[test]
 fn l3_a_longer_queue_leaves_fewer_seats_where_memory_is_short() {
     let memory = "mount -t tmpfs none /mnt && echo 'MemTotal: 262144 kB' >/mnt/meminfo \
                   && mount --bind /mnt/meminfo /proc/meminfo";
-    let (Some(short), Some(long)) = (n_seats(memory, "32"), n_seats(memory, "4096")) else {
+    let server = |queue| TestServer::after(memory, &["--queue", queue]);
+    let (Some(short), Some(long)) = (server("32"), server("4096")) else {
         return;
     };
     // Each client takes 290 KiB with the short queue, and 544 KiB with the long one.
+    let (short, long) = (n_seats(&short), n_seats(&long));
     assert!(long < short * 2 / 3, "{long} and {short}");
 }
 
-/// Returns the number of seats that the server has once the command `mount` has replaced what it
-/// reads about its host, or `None` where we may not mount.
-fn n_seats(mount: &str, queue: &str) -> Option<u32> {
-    let may_mount = Command::new("unshare").args(["--mount", "true"]).status();
-    if !may_mount.is_ok_and(|status| status.success()) {
-        eprintln!("not tested: it takes root, and a kernel that lets it mount");
-        return None;
-    }
-    let script = format!("{mount} && exec \"$@\" 127.0.0.1:0 --queue {queue}");
-    let server = TestServer::spawn(
-        Command::new("unshare")
-            .args(["--mount", "sh", "-c", &script, "sh"])
-            .arg(trio_chat().get_program()),
-    );
+fn n_seats(server: &TestServer) -> u32 {
     let line = server.log.wait_for("Room for ");
     let (_, rest) = line.split_once("Room for ").unwrap();
-    let n_seats = rest.split(' ').next().unwrap();
-    Some(n_seats.parse().unwrap())
+    rest.split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]

@@ -17,7 +17,7 @@ const MAPPINGS_PER_CLIENT: u64 = 8;
 
 /// Memory that one client may take, in bytes: what is used of its stacks and buffers, one frame that
 /// waits for it and one that is being written to it.
-const MEMORY_PER_CLIENT: u64 = 288 * 1024;
+pub const MEMORY_PER_CLIENT: u64 = 288 * 1024;
 
 /// Memory that one place in a client's queue takes, in bytes.
 const MEMORY_PER_PLACE: u64 = 64;

@@ -2,7 +2,7 @@
 //! it can be.
 
 use super::{measure_for, mebibytes, row};
-use crate::support::{Client, TestServer, WATCHDOG};
+use crate::support::{Client, Flood, TestServer, WATCHDOG};
 use rustix::process::Signal;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,45 +87,28 @@ fn s3_memory_is_bounded_however_many_are_stuck() {
 #[test]
 #[ignore = "long: run by scripts/soak.sh"]
 fn s3_memory_is_bounded_when_clients_get_stuck_one_after_the_other() {
-    let server = TestServer::with(&["--rate", "0"]);
-    let stop = AtomicBool::new(false);
-    let (full, later) = thread::scope(|scope| {
-        let mut talker = Client::join(&server, "Talker");
-        let mut sink = talker.stream.try_clone().unwrap();
-        scope.spawn(move || std::io::copy(&mut sink, &mut std::io::sink()));
-        let stop_talking = &stop;
-        scope.spawn(move || {
-            let line = format!("{}\n", "x".repeat(4095));
-            while !stop_talking.load(Ordering::Relaxed)
-                && talker.stream.write_all(line.as_bytes()).is_ok()
-            {}
-        });
-        // Each hears other frames before its sockets are full, and so pins other ones.
-        let stuck: Vec<_> = (0..500)
-            .map(|n| {
-                let mut client = Client::connect(&server);
-                client.give_name(&format!("Stuck {n}"));
-                measure_for(Duration::from_millis(50));
-                client
-            })
-            .collect();
-        let full = server.process.memory();
-        measure_for(Duration::from_secs(15));
-        let later = server.process.memory();
-        stop.store(true, Ordering::Relaxed);
-        server.process.signal(Signal::TERM);
-        drop(stuck);
-        (full, later)
-    });
+    let options = ["--rate", "0"];
+    let server =
+        TestServer::on_a_small_host(&options).unwrap_or_else(|| TestServer::with(&options));
+    let flood = Flood::start(&server, 1);
+    flood.wait_until_busy();
+    let stuck = flood.strand(&server, 500);
+    let full = server.process.memory();
+    measure_for(Duration::from_secs(15));
+    let later = server.process.memory();
+    let bound = server.stated_memory(stuck.len());
+    server.process.signal(Signal::TERM);
+    flood.last_lines();
     let figure = format!(
-        "{} with all of them, {} 15 s later",
+        "{} with all of them, {} 15 s later; stated: {}",
         mebibytes(full),
-        mebibytes(later)
+        mebibytes(later),
+        mebibytes(bound)
     );
     row(
         "S3",
         "500 clients that get stuck one after the other, a flood",
         &figure,
-        full.max(later) <= 200 << 20 && later <= full + (4 << 20),
+        full.max(later) <= bound && later <= full + (4 << 20),
     );
 }

@@ -7,24 +7,30 @@ use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use trio_chat::protocol::Notice;
+use trio_chat::room::outbox::MAX_BYTES;
 
 /// Number of bytes to keep of the end of what a client hears: enough for three long lines.
 const KEPT: usize = 16 * 1024;
 
-/// Number of bytes that a client has heard when everything on the way is full.
+/// Number of bytes that a talker has heard when everything on the way is full.
 const BUSY: usize = 4 << 20;
+
+/// Number of bytes that the first talker hears between two signs of progress.
+const STEP: usize = 64 * 1024;
 
 /// A flood that goes on until its clients are disconnected.
 #[derive(Debug)]
 pub struct Flood {
     listeners: Vec<JoinHandle<Vec<u8>>>,
-    busy: Receiver<()>,
+    /// One message per [`STEP`] that the first talker hears.
+    steps: Receiver<()>,
 }
 
 impl Flood {
     /// Lets `n_talkers` join and talk, in numbered lines of 4 KiB.
     pub fn start(server: &TestServer, n_talkers: usize) -> Self {
-        let (is_busy, busy) = channel();
+        let (step, steps) = channel();
+        let mut step = Some(step);
         let join = |number| {
             let mut client = Client::connect(server);
             client.give_name(&format!("Talker {number}"));
@@ -34,16 +40,37 @@ impl Flood {
         let start = |stream: TcpStream| {
             let talker = stream.try_clone().unwrap();
             thread::spawn(move || talk(talker));
-            let is_busy = is_busy.clone();
-            thread::spawn(move || listen(stream, &is_busy))
+            let step = step.take();
+            thread::spawn(move || listen(stream, step.as_ref()))
         };
         let listeners = streams.into_iter().map(start).collect();
-        Self { listeners, busy }
+        Self { listeners, steps }
     }
 
-    /// Waits until somebody has heard so much that everything on the way is full.
+    /// Waits until so much is said that everything on the way is full.
     pub fn wait_until_busy(&self) {
-        self.busy.recv_timeout(WATCHDOG).expect("nobody hears much");
+        self.wait_until_heard(BUSY);
+    }
+
+    /// Waits until `n_bytes` more have been heard.
+    pub fn wait_until_heard(&self, n_bytes: usize) {
+        self.steps.try_iter().for_each(drop);
+        for _ in 0..=n_bytes / STEP {
+            let step = self.steps.recv_timeout(WATCHDOG);
+            step.expect("too little is heard");
+        }
+    }
+
+    /// Lets clients join that never read, one after the other. What waits for one has been said
+    /// before the next joins, so each keeps other messages.
+    pub fn strand(&self, server: &TestServer, n_clients: usize) -> Vec<Client> {
+        let join = |number| {
+            let mut client = Client::connect(server);
+            client.give_name(&format!("Stuck {number}"));
+            self.wait_until_heard(MAX_BYTES);
+            client
+        };
+        (0..n_clients).map(join).collect()
     }
 
     /// Waits until everyone is disconnected. Returns who said what last, for each client that heard
@@ -65,7 +92,7 @@ fn talk(mut stream: TcpStream) {
 }
 
 /// Reads until the end, and returns the last bytes.
-fn listen(mut stream: TcpStream, is_busy: &Sender<()>) -> Vec<u8> {
+fn listen(mut stream: TcpStream, step: Option<&Sender<()>>) -> Vec<u8> {
     let mut buffer = vec![0; 64 * 1024];
     let mut end = Vec::new();
     let mut n_heard = 0;
@@ -73,10 +100,11 @@ fn listen(mut stream: TcpStream, is_busy: &Sender<()>) -> Vec<u8> {
         match stream.read(&mut buffer) {
             Ok(0) => return end,
             Ok(n_bytes) => {
+                let n_steps = (n_heard + n_bytes) / STEP - n_heard / STEP;
                 n_heard += n_bytes;
-                if n_heard >= BUSY && n_heard - n_bytes < BUSY {
-                    // The test waits for the first of them only.
-                    let _ = is_busy.send(());
+                for step in std::iter::repeat_n(step, n_steps).flatten() {
+                    // At the end, nobody waits for it any more.
+                    let _ = step.send(());
                 }
                 end.extend_from_slice(&buffer[..n_bytes]);
                 end.drain(..end.len().saturating_sub(KEPT));

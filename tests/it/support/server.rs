@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
+use trio_chat::server::admission::host::MEMORY_PER_CLIENT;
 
 /// A running server. Dropping it stops it, and fails the test if the server fails or if its log
 /// contains a panic or anything but log lines.
@@ -27,6 +28,36 @@ impl TestServer {
     /// Starts one with these options besides the address.
     pub fn with(options: &[&str]) -> Self {
         Self::spawn(trio_chat().arg("serve").arg("127.0.0.1:0").args(options))
+    }
+
+    /// Starts one whose `/proc` tells nothing about its host, so that it counts with Linux's defaults
+    /// and with 4 GiB of memory. Returns none where mounting needs rights that the test lacks.
+    pub fn on_a_small_host(options: &[&str]) -> Option<Self> {
+        Self::after("mount -t proc -o subset=pid proc /proc", options)
+    }
+
+    /// Starts one that sees what the command `mount` has mounted. Returns none where mounting needs
+    /// rights that the test lacks.
+    pub fn after(mount: &str, options: &[&str]) -> Option<Self> {
+        let may_mount = Command::new("unshare").args(["--mount", "true"]).status();
+        if !may_mount.is_ok_and(|status| status.success()) {
+            eprintln!("not tested: it takes root, and a kernel that lets it mount");
+            return None;
+        }
+        let script = format!("{mount} && exec \"$0\" 127.0.0.1:0 \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script]);
+        Some(Self::spawn(
+            command.arg(trio_chat().get_program()).args(options),
+        ))
+    }
+
+    /// Returns how much memory the server allows itself for `n_clients`, by what it says at start
+    /// and what it counts for each seat, in bytes.
+    pub fn stated_memory(&self, n_clients: usize) -> u64 {
+        let line = self.log.wait_for(" MiB of memory for messages");
+        let mebibytes = line.split(' ').nth(2).unwrap();
+        (mebibytes.parse::<u64>().unwrap() << 20) + n_clients as u64 * MEMORY_PER_CLIENT
     }
 
     /// Runs any command that starts a server and passes on its standard error.
