@@ -52,6 +52,8 @@ pub enum Notice {
     },
     /// A line that was to be a name exceeded [`MAX_LINE`]. The client gets no other try.
     NotAName,
+    /// What the client sent is another protocol.
+    Foreign,
     /// Too many names were refused.
     LastTry,
     /// The client gave no name in time.
@@ -80,13 +82,14 @@ const ALIKE: &str = " look alike. Use one alphabet.";
 
 impl Notice {
     /// Notices whose text never varies.
-    const FIXED: [Self; 12] = [
+    const FIXED: [Self; 13] = [
         Self::Welcome,
         Self::EnterName,
         Self::InvisibleName,
         Self::LongName,
         Self::ReservedName,
         Self::NotAName,
+        Self::Foreign,
         Self::LastTry,
         Self::TooSlow,
         Self::Evicted,
@@ -117,6 +120,9 @@ impl fmt::Display for Notice {
             }
             Self::TakenName { wanted, free } => write!(out, "* \"{wanted}{TAKEN}{free}\"."),
             Self::NotAName => write!(out, "* A name has at most {MAX_NAME} characters. Goodbye!"),
+            Self::Foreign => {
+                out.write_str("* This is a chat, and you seem to be a program for something else.")
+            }
             Self::LastTry => out.write_str("* That was the last try. Goodbye!"),
             Self::TooSlow => out.write_str("* That took too long. Goodbye!"),
             Self::Evicted => {

@@ -3,6 +3,7 @@
 
 use crate::support::{Client, TestServer, n_missed};
 use std::thread;
+use trio_chat::protocol::Notice;
 
 #[test]
 fn b2_lines_do_not_depend_on_how_bytes_arrive() {
@@ -176,6 +177,7 @@ fn b7_a_program_that_is_not_a_chat_client_never_becomes_a_user() {
     {
         let mut client = Client::connect(&server);
         client.send(bytes);
+        client.expect_notice(&Notice::Foreign);
         assert_eq!(client.next(), None, "the connection is closed");
         server.log.wait_for(&format!(
             "Connection #{}: closed, not a chat client: it speaks {protocol}",

@@ -172,6 +172,7 @@ fn b7_a_program_that_is_not_a_chat_client_never_becomes_a_user() {
     ] {
         let mut client = Client::connect(&server);
         client.send(bytes);
+        client.expect_notice(&Notice::Foreign);
         assert_eq!(client.next(), None, "{protocol}");
         server
             .log

@@ -34,9 +34,10 @@ impl End {
             Self::TooSlow => Some(Notice::TooSlow),
             Self::TooManyTries => Some(Notice::LastTry),
             Self::NotAName => Some(Notice::NotAName),
+            Self::Foreign(_) => Some(Notice::Foreign),
             Self::Evicted => Some(Notice::Evicted),
             Self::Stopped => Some(Notice::Goodbye),
-            Self::ClosedByPeer | Self::Reset | Self::Foreign(_) | Self::Failed(_) => None,
+            Self::ClosedByPeer | Self::Reset | Self::Failed(_) => None,
         }
     }
 }

@@ -76,9 +76,9 @@ fn wait_for_turn(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
         input.postpone(left);
         while input.is_paused() {
             read(input, seat)?;
-        }
-        if input.has_ended() {
-            return Err(End::ClosedByPeer);
+            if input.has_ended() {
+                return Err(End::ClosedByPeer);
+            }
         }
     }
 }
@@ -143,6 +143,26 @@ mod tests {
              * \"rick\" is taken. Try \"rick 2\".\n\
              Enter your name:\n"
         );
+    }
+
+    #[test]
+    fn one_who_leaves_while_it_waits_for_its_turn_is_gone() {
+        let (ours, theirs) = Connection::pair().unwrap();
+        let ours = Arc::new(ours);
+        let peer = Peer::Ip {
+            address: [192, 0, 2, 1].into(),
+            is_neighbour: false,
+        };
+        let seats = Seats::new(8);
+        let [first, seat] = [0, 1].map(|id| seats.take(id, &ours, peer).unwrap());
+        // The next one has its turn in an hour.
+        first.try_join(Instant::now() + Duration::from_hours(1));
+        (&theirs).write_all(b"Ada\n").unwrap();
+        theirs.end_writing();
+        let shared = shared();
+        let end = take_name(&ours, &mut Input::new(&ours, &shared.stop), &seat, &shared);
+        assert!(matches!(end, Err(End::ClosedByPeer)));
+        assert!(seats.take(2, &ours, peer).is_ok());
     }
 
     #[test]
