@@ -1,7 +1,8 @@
 //! Connects to a server as a client and joins under a name, or says in one sentence why it could
 //! not. Talking and listening is left to the caller.
 
-use crate::protocol::{Notice, text};
+use crate::protocol::notice::Notice;
+use crate::protocol::text;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};

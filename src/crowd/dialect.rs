@@ -1,7 +1,7 @@
 //! Speaks the protocols of different chat servers, so that one instrument can measure them all. It
 //! turns messages into bytes and back, and leaves sending to the clients.
 
-use crate::protocol::Notice;
+use crate::protocol::notice::Notice;
 use memchr::{memchr, memchr_iter};
 
 /// Precedes every stamp. No server adds a mark of its own.

@@ -1,7 +1,8 @@
 //! Checks that a name is visible, of bounded width, of one alphabet, and unlike the server's own
 //! lines. Recording the names in use is left to the roster.
 
-use super::{MAX_NAME, Notice, alphabets, lookalikes, text};
+use super::notice::Notice;
+use super::{MAX_NAME, alphabets, lookalikes, text};
 use unicode_normalization::UnicodeNormalization;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

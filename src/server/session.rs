@@ -14,7 +14,7 @@ use super::admission::seats::Seat;
 use super::handle::RoomHandle;
 use super::shared::Shared;
 use crate::net::connection::Connection;
-use crate::protocol::Notice;
+use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
 use end::End;
 use input::Input;

@@ -3,7 +3,7 @@
 
 use crate::support::{Client, TestServer, n_missed};
 use std::thread;
-use trio_chat::protocol::Notice;
+use trio_chat::protocol::notice::Notice;
 
 #[test]
 fn b2_lines_do_not_depend_on_how_bytes_arrive() {

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use trio_chat::protocol::Notice;
+use trio_chat::protocol::notice::Notice;
 
 #[test]
 fn l1_silent_connections_cannot_occupy_the_room() {

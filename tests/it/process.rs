@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
-use trio_chat::protocol::Notice;
+use trio_chat::protocol::notice::Notice;
 
 #[test]
 fn r1_a_signal_stops_the_server_in_order_even_with_stuck_clients() {

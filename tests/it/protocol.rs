@@ -3,7 +3,7 @@
 use crate::support::{Client, TestServer, log_text, trio_chat};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use trio_chat::protocol::Notice;
+use trio_chat::protocol::notice::Notice;
 
 #[test]
 fn a_session_looks_exactly_as_the_design_shows_it() {

@@ -4,7 +4,8 @@ use crate::support::{project_folder, rust_files};
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
-use trio_chat::protocol::{MAX_LINE, MAX_NAME, Notice};
+use trio_chat::protocol::notice::Notice;
+use trio_chat::protocol::{MAX_LINE, MAX_NAME};
 use trio_chat::room::{FULL_FRAME, outbox};
 use trio_chat::server::shared::Config;
 

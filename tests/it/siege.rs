@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
-use trio_chat::protocol::Notice;
+use trio_chat::protocol::notice::Notice;
 
 /// A telnet command without a meaning here.
 const NO_OPERATION: [u8; 2] = [0xff, 0xf1];

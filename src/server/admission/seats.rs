@@ -7,7 +7,7 @@
 
 use super::origins::{Origins, origin};
 use crate::net::connection::{Connection, Peer};
-use crate::protocol::Notice;
+use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cmp::Reverse;

@@ -1,6 +1,6 @@
 //! Tells the log and the client why a session has ended.
 
-use crate::protocol::Notice;
+use crate::protocol::notice::Notice;
 use std::fmt;
 use std::io;
 

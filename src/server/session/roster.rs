@@ -3,7 +3,8 @@
 //! `protocol`.
 
 use crate::protocol::lookalikes::Key;
-use crate::protocol::{Notice, names};
+use crate::protocol::names;
+use crate::protocol::notice::Notice;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //! client can't take in time is left to the room.
 
 use crate::net::connection::{Connection, SEND_BUFFER};
-use crate::protocol::Notice;
+use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
 use crate::room::outbox::{Frames, Outbox};
 use crate::server::shared::{Shared, Stop};

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
-use trio_chat::protocol::Notice;
+use trio_chat::protocol::notice::Notice;
 
 /// Measures for 20 s how long lines from four senders take to reach twenty readers, and returns
 /// the 99th percentile.

@@ -7,7 +7,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
-use trio_chat::protocol::{MAX_LINE, Notice, names};
+use trio_chat::protocol::notice::Notice;
+use trio_chat::protocol::{MAX_LINE, names};
 
 const N_CLIENTS: u64 = 8;
 

@@ -5,7 +5,7 @@ use super::{TestServer, WATCHDOG, until};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::time::Duration;
-use trio_chat::protocol::Notice;
+use trio_chat::protocol::notice::Notice;
 
 /// A connection to the server, with everything that was heard on it.
 #[derive(Debug)]

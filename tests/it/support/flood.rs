@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use trio_chat::protocol::Notice;
+use trio_chat::protocol::notice::Notice;
 use trio_chat::room::outbox::MAX_BYTES;
 
 /// Number of bytes to keep of the end of what a client hears: enough for three long lines.

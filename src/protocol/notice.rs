@@ -1,0 +1,211 @@
+//! Lists the server's own lines, and parses them back for clients. Who gets which of them, and when,
+//! is left to the server.
+
+use super::MAX_NAME;
+use std::fmt;
+use std::str::FromStr;
+use unicode_script::Script;
+
+/// A line that the server itself sends to a client. `Display` writes it without the newline, and
+/// `FromStr` parses it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The greeting, which asks for a name.
+    Welcome,
+    /// Asks again for a name, after a refusal.
+    EnterName,
+    /// The name has no visible character.
+    InvisibleName,
+    /// The name has more than [`MAX_NAME`] characters or columns.
+    LongName,
+    /// The name could be mistaken for a line of the server's, or for a name with a message.
+    ReservedName,
+    /// The name mixes letters of two scripts that must not stand in one name.
+    MixedAlphabets(Script, Script),
+    /// Somebody else has the name, or one that looks the same.
+    TakenName {
+        /// The name asked for.
+        wanted: String,
+        /// A similar name that is free.
+        free: String,
+    },
+    /// A line that was to be a name exceeded [`MAX_LINE`](super::MAX_LINE). The client gets no other try.
+    NotAName,
+    /// What the client sent is another protocol.
+    Foreign,
+    /// Too many names were refused.
+    LastTry,
+    /// The client gave no name in time.
+    TooSlow,
+    /// The client gave no name, and a newcomer needs its seat.
+    Evicted,
+    /// The client missed this many messages; at least 1.
+    Missed(u64),
+    /// There is no free seat.
+    Full,
+    /// The client's address already holds its share of the seats.
+    TooManyFromAddress,
+    /// The server is stopping.
+    Goodbye,
+}
+
+/// An error: the line is not a [`Notice`].
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotANotice;
+
+/// Text between the two names of [`Notice::TakenName`].
+const TAKEN: &str = "\" is taken. Try \"";
+
+/// Text after the two scripts of [`Notice::MixedAlphabets`].
+const ALIKE: &str = " look alike. Use one alphabet.";
+
+impl Notice {
+    /// Notices whose text never varies.
+    const FIXED: [Self; 13] = [
+        Self::Welcome,
+        Self::EnterName,
+        Self::InvisibleName,
+        Self::LongName,
+        Self::ReservedName,
+        Self::NotAName,
+        Self::Foreign,
+        Self::LastTry,
+        Self::TooSlow,
+        Self::Evicted,
+        Self::Full,
+        Self::TooManyFromAddress,
+        Self::Goodbye,
+    ];
+
+    /// Returns the notice as it is sent, newline included.
+    pub fn line(&self) -> String {
+        format!("{self}\n")
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Welcome => out.write_str("Welcome to Trio Chat! Enter your name:"),
+            Self::EnterName => out.write_str("Enter your name:"),
+            Self::InvisibleName => out.write_str("* A name needs at least one visible character."),
+            Self::LongName => write!(out, "* A name has at most {MAX_NAME} characters."),
+            Self::ReservedName => {
+                out.write_str("* A name cannot contain \">\" or start with \"*\".")
+            }
+            Self::MixedAlphabets(first, second) => {
+                let scripts = format!("{first} and {second}").replace('_', " ");
+                write!(out, "* Letters of {scripts}{ALIKE}")
+            }
+            Self::TakenName { wanted, free } => write!(out, "* \"{wanted}{TAKEN}{free}\"."),
+            Self::NotAName => write!(out, "* A name has at most {MAX_NAME} characters. Goodbye!"),
+            Self::Foreign => {
+                out.write_str("* This is a chat, and you seem to be a program for something else.")
+            }
+            Self::LastTry => out.write_str("* That was the last try. Goodbye!"),
+            Self::TooSlow => out.write_str("* That took too long. Goodbye!"),
+            Self::Evicted => {
+                out.write_str("* Others want to come in, and you gave no name. Goodbye!")
+            }
+            Self::Missed(1) => out.write_str("* You missed 1 message."),
+            Self::Missed(n_messages) => write!(out, "* You missed {n_messages} messages."),
+            Self::Full => out.write_str("* The room is full. Try again later."),
+            Self::TooManyFromAddress => {
+                out.write_str("* Too many connections from your address. Try again later.")
+            }
+            Self::Goodbye => out.write_str("* The server is stopping. Goodbye!"),
+        }
+    }
+}
+
+impl FromStr for Notice {
+    type Err = NotANotice;
+
+    fn from_str(line: &str) -> Result<Self, NotANotice> {
+        let notice = if let Some(missed) = line.strip_prefix("* You missed ") {
+            let count = missed.split(' ').next().unwrap_or_default();
+            count.parse().ok().map(Self::Missed)
+        } else if let Some(scripts) = line.strip_prefix("* Letters of ") {
+            two_scripts(scripts).map(|(first, second)| Self::MixedAlphabets(first, second))
+        } else if let Some(names) = line.strip_prefix("* \"") {
+            let names = names.strip_suffix("\".");
+            let both = names.and_then(|names| names.rsplit_once(TAKEN));
+            both.map(|(wanted, free)| Self::TakenName {
+                wanted: wanted.to_owned(),
+                free: free.to_owned(),
+            })
+        } else {
+            let mut fixed = Self::FIXED.into_iter();
+            fixed.find(|notice| notice.to_string() == line)
+        };
+        notice
+            .filter(|notice| notice.to_string() == line)
+            .ok_or(NotANotice)
+    }
+}
+
+/// Parses "Latin and Cyrillic look alike. Use one alphabet."
+fn two_scripts(text: &str) -> Option<(Script, Script)> {
+    let (first, second) = text.strip_suffix(ALIKE)?.split_once(" and ")?;
+    let script = |name: &str| Script::from_full_name(&name.replace(' ', "_"));
+    script(first).zip(script(second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{message, names, text};
+    use proptest::prelude::*;
+    use unicode_script::UnicodeScript;
+
+    fn some_name() -> impl Strategy<Value = String> {
+        let given = prop_oneof![any::<String>(), "[a-zA-Z0-9 \".*>#]{1,32}"];
+        given.prop_filter_map("no name", |given| names::check(&given).ok())
+    }
+
+    fn some_notice() -> impl Strategy<Value = Notice> {
+        prop_oneof![
+            prop::sample::select(Notice::FIXED.to_vec()),
+            (1..u64::MAX).prop_map(Notice::Missed),
+            (any::<char>(), any::<char>())
+                .prop_map(|(one, other)| Notice::MixedAlphabets(one.script(), other.script())),
+            (some_name(), some_name())
+                .prop_map(|(wanted, free)| Notice::TakenName { wanted, free }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_notice_is_one_line_and_is_parsed_back(notice in some_notice()) {
+            let line = notice.to_string();
+            prop_assert!(!line.contains(char::is_control));
+            prop_assert_eq!(line.parse(), Ok(notice));
+        }
+
+        #[test]
+        fn no_message_can_be_taken_for_a_notice(name in some_name(), text in any::<String>()) {
+            let message = message(&name, &text::clean(&text));
+            let line = message.trim_end_matches('\n');
+            prop_assert!(!line.starts_with('*'));
+            prop_assert_eq!(line.parse::<Notice>(), Err(NotANotice));
+        }
+    }
+
+    #[test]
+    fn what_only_resembles_a_notice_is_none() {
+        for line in [
+            "",
+            "* ",
+            "* You missed 1 messages.",
+            "* You missed 2 messages",
+            "* You missed many messages.",
+            "* \"Rick\" is taken.",
+            "* Letters of Latin and Rick look alike. Use one alphabet.",
+            "* Letters of Old_Italic and Latin look alike. Use one alphabet.",
+            "* The server is stopping. Goodbye!\n",
+            "Enter your name: ",
+        ] {
+            assert_eq!(line.parse::<Notice>(), Err(NotANotice), "{line:?}");
+        }
+    }
+}
