@@ -73,10 +73,12 @@ pub fn join(
         if stream.peek(&mut first)? == 1 && first != *b"*" {
             return Ok((stream, took));
         }
-        let refusal = read_line(&stream)?;
-        match refusal.parse() {
+        let answer = read_line(&stream)?;
+        match answer.parse::<Notice>() {
             Ok(Notice::TakenName { free, .. }) => name = free,
-            _ => return Err(refused(&refusal)),
+            Ok(notice) if notice.is_refusal() => return Err(refused(&answer)),
+            // The server lets us in, and tells us something first.
+            _ => return Ok((stream, took)),
         }
     }
     Err(io::Error::other(

@@ -53,7 +53,7 @@
 //! 6. A session's end is complete on every path: seat, name, room entry, socket, both threads.
 //!
 //! There is deliberately no async runtime, no event loop in the server, no lock on the room, no
-//! history, no account and no configuration file.
+//! account and no configuration file.
 //!
 //! # Our own words
 //!
@@ -65,6 +65,7 @@
 //! - **Frame**: the bytes of all messages since the last frame, formatted once and shared by every
 //!   outbox. The **current frame** is the one that still grows. Each frame takes a **place** in an
 //!   outbox.
+//! - **Answer**: whole lines for one member alone. They ride behind the current frame.
 //! - **Pace**: the minimum time between two lines of one client, and between two frames of the
 //!   room. Each line takes a **slot** of its client's pace.
 //!

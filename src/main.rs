@@ -13,7 +13,7 @@ use trio_chat::{logging, server, signals};
 const WRONG_USAGE: u8 = 2;
 
 const HELP: &str = "\
-Trio Chat: one chat room over plain TCP, for netcat.
+Trio Chat: one chat room over plain TCP. Join with: nc 127.0.0.1 1234
 
 Usage:
   trio-chat [serve] [ADDR]...   run the room (default 127.0.0.1:1234)
@@ -29,8 +29,6 @@ To let other machines join: trio-chat 0.0.0.0:1234
 const HELP_END: &str = "
   -h, --help              print this; after a command, its options
   -V, --version           print the version
-
-Join with: nc 127.0.0.1 1234
 ";
 
 enum Failure {

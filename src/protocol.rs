@@ -1,6 +1,6 @@
 //! Defines what goes over the wire, to the byte: what people say, and the limits of that. The files
-//! below turn bytes into lines, and lines into text that is fit for a terminal; `notice` has the
-//! server's own lines.
+//! below turn bytes into lines, lines into text that is fit for a terminal, and both into commands;
+//! `notice` has the server's own lines.
 //!
 //! Nothing here may use a socket, a thread or the clock.
 
@@ -8,6 +8,7 @@ pub mod notice;
 pub mod telnet;
 pub mod lines;
 pub mod text;
+pub mod command;
 pub mod utterance;
 pub mod alphabets;
 pub mod lookalikes;
@@ -23,4 +24,14 @@ pub const MAX_NAME: usize = 32;
 /// Returns what everyone gets when `name` says `text`, newline included.
 pub fn message(name: &str, text: &str) -> String {
     format!("{name}> {text}\n")
+}
+
+/// Returns what a client alone gets when `name` says `text` to it, newline included.
+pub fn message_to_you(name: &str, text: &str) -> String {
+    format!("* {name} (to you): {text}\n")
+}
+
+/// Returns what a client gets when it has said `text` to `name` alone, newline included.
+pub fn message_to(name: &str, text: &str) -> String {
+    format!("* To {name}: {text}\n")
 }

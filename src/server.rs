@@ -11,6 +11,7 @@ pub mod broadcaster;
 pub mod handle;
 pub mod session;
 pub mod admission;
+mod motd;
 
 use crate::net::listener::{self, Listener};
 use crate::room::Room;
@@ -34,6 +35,10 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// # Errors
 /// One sentence that says what went wrong.
 pub fn run(options: &Options, stop: &Receiver<()>) -> Result<(), String> {
+    let mut config = options.config.clone();
+    if let Some(path) = &options.motd {
+        config.message_of_the_day = motd::load(path)?;
+    }
     let listeners = listener::listen(&options.addresses)?;
     for address in listeners.iter().map(Listener::address) {
         log::info!("Trio chat server listening on {address}");
@@ -41,22 +46,28 @@ pub fn run(options: &Options, stop: &Receiver<()>) -> Result<(), String> {
             log::warn!("Anyone who can reach {address} can join and read along");
         }
     }
-    let capacity = host::capacity(options.config.queue_frames);
-    let wanted = options.config.max_clients.unwrap_or(usize::MAX);
+    let n_seats = size(&mut config);
+    Server::new(listeners, config, n_seats)
+        .run(stop)
+        .map_err(|error| format!("The server has failed: {error}."))
+}
+
+/// Sizes the room for this host: sets its memory for frames, and returns its number of seats.
+fn size(config: &mut Config) -> usize {
+    let capacity = host::capacity(config);
+    let wanted = config.max_clients.unwrap_or(usize::MAX);
     let n_seats = wanted.min(capacity.n_clients);
     log::info!(
         "Room for {n_seats} clients (the host's {} allow {})",
         capacity.limited_by,
         capacity.n_clients
     );
-    let frame_memory = host::frame_memory();
+    config.room.frame_memory = host::frame_memory();
     log::info!(
         "{} MiB of memory for messages that slow clients have not read",
-        frame_memory >> 20
+        config.room.frame_memory >> 20
     );
-    Server::new(listeners, options.config.clone(), n_seats, frame_memory)
-        .run(stop)
-        .map_err(|error| format!("The server has failed: {error}."))
+    n_seats
 }
 
 /// A server that listens, but does not serve yet.
@@ -66,18 +77,11 @@ pub struct Server {
     shared: Shared,
     seats: Seats,
     n_connections: AtomicU64,
-    frame_memory: usize,
 }
 
 impl Server {
-    /// Returns a server for at most `n_seats` clients at a time, with `frame_memory` bytes for
-    /// messages that slow ones have not read.
-    pub fn new(
-        listeners: Vec<Listener>,
-        config: Config,
-        n_seats: usize,
-        frame_memory: usize,
-    ) -> Self {
+    /// Returns a server for at most `n_seats` clients at a time.
+    pub fn new(listeners: Vec<Listener>, config: Config, n_seats: usize) -> Self {
         Self {
             listeners,
             shared: Shared {
@@ -86,7 +90,6 @@ impl Server {
             },
             seats: Seats::new(n_seats),
             n_connections: AtomicU64::new(0),
-            frame_memory,
         }
     }
 
@@ -96,19 +99,20 @@ impl Server {
     /// # Errors
     /// When the first threads cannot be started, or when the room itself has failed.
     pub fn run(&self, stop: &Receiver<()>) -> io::Result<()> {
+        let room = Room::new(&self.shared.config.room);
         thread::scope(|scope| {
             let (events, inbox) = bounded(broadcaster::INBOX);
+            let handle = RoomHandle::new(events);
             let (room_end, room_ended) = bounded(0);
-            let room = RoomHandle::new(events);
-            let (stop_flag, frame_memory) = (&self.shared.stop, self.frame_memory);
+            let stop_flag = &self.shared.stop;
             let broadcaster = move || {
                 // The order matters: `main` learns of the end first, and stops the sessions.
                 let _rest = DiscardRest(&inbox);
                 let _room_end: Sender<()> = room_end;
-                broadcaster::run(Room::new(frame_memory), &inbox, stop_flag);
+                broadcaster::run(room, &inbox, stop_flag);
             };
             let outcome = threads::spawn(scope, "broadcaster".to_owned(), broadcaster)
-                .and_then(|_| self.start_acceptors(scope, &room))
+                .and_then(|_| self.start_acceptors(scope, &handle))
                 .and_then(|()| {
                     select! {
                         recv(stop) -> _ => {
@@ -118,7 +122,7 @@ impl Server {
                         recv(room_ended) -> _ => Err(io::Error::other("the room has failed")),
                     }
                 });
-            self.stop(&room);
+            self.stop(&handle);
             outcome
         })
     }
@@ -171,7 +175,7 @@ mod tests {
     fn a_server_runs_until_it_is_told_to_stop_and_says_goodbye() {
         let listeners = listener::listen(&["127.0.0.1:0".to_owned()]).unwrap();
         let address = listeners[0].address();
-        let server = Server::new(listeners, Config::default(), 2, usize::MAX);
+        let server = Server::new(listeners, Config::default(), 2);
         let (stop, stopped) = bounded(1);
         thread::scope(|scope| {
             let running = scope.spawn(|| server.run(&stopped));

@@ -137,6 +137,12 @@ impl Lines {
         Some(Line { text, first, last })
     }
 
+    /// Returns whether the client has asked since the last call, with telnet's "are you there",
+    /// whether it is in.
+    pub fn take_are_you_there(&mut self) -> bool {
+        self.telnet.take_are_you_there()
+    }
+
     /// Whether the source has ended and all its lines have been returned.
     pub fn is_finished(&self) -> bool {
         self.at_end && self.start == self.end

@@ -1,7 +1,7 @@
 //! Lists the server's own lines, and parses them back for clients. Who gets which of them, and when,
 //! is left to the server.
 
-use super::MAX_NAME;
+use super::{MAX_LINE, MAX_NAME};
 use std::fmt;
 use std::str::FromStr;
 use unicode_script::Script;
@@ -29,7 +29,7 @@ pub enum Notice {
         /// A similar name that is free.
         free: String,
     },
-    /// A line that was to be a name exceeded [`MAX_LINE`](super::MAX_LINE). The client gets no other try.
+    /// A line that was to be a name exceeded [`MAX_LINE`]. The client gets no other try.
     NotAName,
     /// What the client sent is another protocol.
     Foreign,
@@ -47,6 +47,28 @@ pub enum Notice {
     TooManyFromAddress,
     /// The server is stopping.
     Goodbye,
+    /// The client is in, under this name.
+    YouAre(String),
+    /// The client has left by a command.
+    Bye,
+    /// The line begins with `/` and is no command.
+    NoSuchCommand,
+    /// The command lacks a name or a text.
+    IncompleteCommand,
+    /// The command exceeds [`MAX_LINE`].
+    LongCommand,
+    /// Nobody has the name that a message was for.
+    NobodyOfThatName,
+    /// Nobody who is still here has written to the client.
+    NobodyToAnswer,
+    /// The client that a message was for has no space for it.
+    TheirQueueIsFull,
+    /// Nobody else is in the room.
+    NobodyElse,
+    /// This many messages follow that were said before the client came; at least 1.
+    History(usize),
+    /// The messages that were said before the client came end here.
+    UpToDate,
 }
 
 /// An error: the line is not a [`Notice`].
@@ -56,12 +78,19 @@ pub struct NotANotice;
 /// Text between the two names of [`Notice::TakenName`].
 const TAKEN: &str = "\" is taken. Try \"";
 
+/// Text before the name of [`Notice::YouAre`].
+const YOU_ARE: &str = "* You are \"";
+
+/// Text in the middle of lines that begin with a client's name, which could make them look like a
+/// notice with a name. Such a notice is not parsed.
+const AFTER_NAMES: [&str; 2] = [" (to you): ", " is now "];
+
 /// Text after the two scripts of [`Notice::MixedAlphabets`].
 const ALIKE: &str = " look alike. Use one alphabet.";
 
 impl Notice {
     /// Notices whose text never varies.
-    const FIXED: [Self; 13] = [
+    const FIXED: [Self; 22] = [
         Self::Welcome,
         Self::EnterName,
         Self::InvisibleName,
@@ -75,7 +104,36 @@ impl Notice {
         Self::Full,
         Self::TooManyFromAddress,
         Self::Goodbye,
+        Self::Bye,
+        Self::NoSuchCommand,
+        Self::IncompleteCommand,
+        Self::LongCommand,
+        Self::NobodyOfThatName,
+        Self::NobodyToAnswer,
+        Self::TheirQueueIsFull,
+        Self::NobodyElse,
+        Self::UpToDate,
     ];
+
+    /// Whether a client that gets this is not in the room.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::InvisibleName
+                | Self::LongName
+                | Self::ReservedName
+                | Self::MixedAlphabets(..)
+                | Self::TakenName { .. }
+                | Self::NotAName
+                | Self::Foreign
+                | Self::LastTry
+                | Self::TooSlow
+                | Self::Evicted
+                | Self::Full
+                | Self::TooManyFromAddress
+                | Self::Goodbye
+        )
+    }
 
     /// Returns the notice as it is sent, newline included.
     pub fn line(&self) -> String {
@@ -114,6 +172,24 @@ impl fmt::Display for Notice {
                 out.write_str("* Too many connections from your address. Try again later.")
             }
             Self::Goodbye => out.write_str("* The server is stopping. Goodbye!"),
+            Self::YouAre(name) => write!(out, "{YOU_ARE}{name}\"."),
+            Self::Bye => out.write_str("* Goodbye!"),
+            Self::NoSuchCommand => {
+                out.write_str("* There is no such command. Type /help, or //TEXT to say /TEXT.")
+            }
+            Self::IncompleteCommand => {
+                out.write_str("* That command needs more after it. Type /help.")
+            }
+            Self::LongCommand => write!(out, "* A command has at most {MAX_LINE} bytes."),
+            Self::NobodyOfThatName => {
+                out.write_str("* Nobody of that name is here. Type /who for all names.")
+            }
+            Self::NobodyToAnswer => out.write_str("* Nobody who is here has written to you."),
+            Self::TheirQueueIsFull => out.write_str("* That was lost: their queue is full."),
+            Self::NobodyElse => out.write_str("* Nobody else is here."),
+            Self::History(1) => out.write_str("* The last message:"),
+            Self::History(n_messages) => write!(out, "* The last {n_messages} messages:"),
+            Self::UpToDate => out.write_str("* You are up to date."),
         }
     }
 }
@@ -122,9 +198,20 @@ impl FromStr for Notice {
     type Err = NotANotice;
 
     fn from_str(line: &str) -> Result<Self, NotANotice> {
+        if AFTER_NAMES.iter().any(|text| line.contains(text)) {
+            return Err(NotANotice);
+        }
         let notice = if let Some(missed) = line.strip_prefix("* You missed ") {
             let count = missed.split(' ').next().unwrap_or_default();
             count.parse().ok().map(Self::Missed)
+        } else if let Some(name) = line.strip_prefix(YOU_ARE) {
+            let name = name.strip_suffix("\".");
+            name.map(|name| Self::YouAre(name.to_owned()))
+        } else if let Some(count) = line.strip_prefix("* The last ") {
+            match count.split_once(' ') {
+                Some((count, _)) => count.parse().ok().map(Self::History),
+                None => Some(Self::History(1)),
+            }
         } else if let Some(scripts) = line.strip_prefix("* Letters of ") {
             two_scripts(scripts).map(|(first, second)| Self::MixedAlphabets(first, second))
         } else if let Some(names) = line.strip_prefix("* \"") {
@@ -154,7 +241,7 @@ fn two_scripts(text: &str) -> Option<(Script, Script)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{message, names, text};
+    use crate::protocol::{message, message_to, message_to_you, names, text};
     use proptest::prelude::*;
     use unicode_script::UnicodeScript;
 
@@ -167,6 +254,8 @@ mod tests {
         prop_oneof![
             prop::sample::select(Notice::FIXED.to_vec()),
             (1..u64::MAX).prop_map(Notice::Missed),
+            (1..usize::MAX).prop_map(Notice::History),
+            some_name().prop_map(Notice::YouAre),
             (any::<char>(), any::<char>())
                 .prop_map(|(one, other)| Notice::MixedAlphabets(one.script(), other.script())),
             (some_name(), some_name())
@@ -184,10 +273,13 @@ mod tests {
 
         #[test]
         fn no_message_can_be_taken_for_a_notice(name in some_name(), text in any::<String>()) {
-            let message = message(&name, &text::clean(&text));
-            let line = message.trim_end_matches('\n');
-            prop_assert!(!line.starts_with('*'));
-            prop_assert_eq!(line.parse::<Notice>(), Err(NotANotice));
+            let text = text::clean(&text);
+            prop_assert!(!message(&name, &text).starts_with('*'));
+            for message in [message, message_to_you, message_to] {
+                let message = message(&name, &text);
+                let line = message.trim_end_matches('\n');
+                prop_assert_eq!(line.parse::<Notice>(), Err(NotANotice));
+            }
         }
     }
 
@@ -203,6 +295,11 @@ mod tests {
             "* Letters of Latin and Rick look alike. Use one alphabet.",
             "* Letters of Old_Italic and Latin look alike. Use one alphabet.",
             "* The server is stopping. Goodbye!\n",
+            "* The last 1 messages:",
+            "* The last many messages:",
+            "* You are \"x (to you): y\".",
+            "* \"x (to you): \" is taken. Try \"y\".",
+            "* You are \"x is now y\".",
             "Enter your name: ",
         ] {
             assert_eq!(line.parse::<Notice>(), Err(NotANotice), "{line:?}");

@@ -9,6 +9,8 @@ const SUBNEGOTIATION: u8 = 250;
 const SUBNEGOTIATION_END: u8 = 240;
 /// Interrupt process, abort, and end of file: the user pressed Ctrl-C or the like.
 const LEAVE: [u8; 3] = [244, 238, 236];
+/// A program asks whether it is in.
+const ARE_YOU_THERE: u8 = 246;
 /// Highest option number in a negotiation. CR and LF always end lines: the options with their
 /// numbers are not in use.
 const LAST_OPTION: u8 = 49;
@@ -23,6 +25,7 @@ pub const MAX_HELD: usize = 2;
 #[derive(Debug, Default)]
 pub struct Telnet {
     state: State,
+    asked_whether_in: bool,
 }
 
 /// The state after the last byte.
@@ -52,6 +55,10 @@ impl Telnet {
                 self.state = State::Text;
                 return true;
             }
+            (State::Iac, ARE_YOU_THERE) => {
+                self.asked_whether_in = true;
+                State::Text
+            }
             (State::Iac, SUBNEGOTIATION) => State::Subnegotiation(0, false),
             (State::Iac, 237..=249) | (State::Subnegotiation(_, true), SUBNEGOTIATION_END) => {
                 State::Text
@@ -77,6 +84,11 @@ impl Telnet {
             (State::Subnegotiation(..), _) => State::Text,
         };
         false
+    }
+
+    /// Returns whether the client has asked since the last call whether it is in.
+    pub fn take_are_you_there(&mut self) -> bool {
+        std::mem::take(&mut self.asked_whether_in)
     }
 
     /// Passes on the bytes that were held back, since they can't become a command any more.
@@ -137,6 +149,20 @@ mod tests {
     fn ctrl_c_leaves_after_what_was_said_before_it() {
         let bytes = b"said\nunsaid\xff\xf4\xff\xfd\x06never";
         assert_eq!(strip(bytes), (b"said\nunsaid".to_vec(), true));
+    }
+
+    #[test]
+    fn are_you_there_is_a_question_and_not_text() {
+        let mut telnet = Telnet::default();
+        for (byte, asked) in [
+            (b'a', false),
+            (IAC, false),
+            (ARE_YOU_THERE, true),
+            (b'a', false),
+        ] {
+            assert!(!telnet.take(byte, |byte| assert_eq!(byte, b'a')));
+            assert_eq!(telnet.take_are_you_there(), asked);
+        }
     }
 
     #[test]

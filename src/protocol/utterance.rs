@@ -1,42 +1,86 @@
-//! Turns the pieces of a line into text to say, cleaned and trimmed. When it may be said is left to
-//! the pacer.
+//! Turns the pieces of a line into text to say, cleaned and trimmed, or into a command. When it may
+//! be said is left to the pacer.
 
+use super::command::Command;
 use super::lines::Line;
 use super::text;
 
-/// Turns the pieces of lines into texts to say.
-#[derive(Debug, Default)]
-pub struct Utterance {
-    /// Whether part of this line has already been said. If so, the start of the next piece is not
-    /// trimmed.
-    within_line: bool,
+/// What a client wants with a piece of a line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Utterance {
+    /// Text for everyone.
+    Said(String),
+    /// A command.
+    Asked(Command),
 }
 
-impl Utterance {
-    /// Returns the text to say for `piece`, or `None` if it draws nothing on a terminal.
-    pub fn text(&mut self, piece: &Line) -> Option<String> {
+/// Turns the pieces of lines into utterances.
+#[derive(Debug, Default)]
+pub struct Speech {
+    begun: Begun,
+}
+
+/// What the pieces so far have begun.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Begun {
+    #[default]
+    Nothing,
+    /// Text, of which part has been said. The start of the next piece is not trimmed.
+    Text,
+    /// A command, to which all further pieces belong. Nothing of it may be said.
+    Command,
+}
+
+impl Speech {
+    /// Returns what `piece` means, or `None` if it draws nothing on a terminal or continues a
+    /// command.
+    pub fn utterance(&mut self, piece: &Line) -> Option<Utterance> {
+        if piece.first {
+            self.begun = Begun::Nothing;
+        }
         let text = text::clean(&piece.text);
-        self.within_line &= !piece.first;
-        let text = if self.within_line {
-            &text
-        } else {
-            text.trim_start()
+        let text = match self.begun {
+            Begun::Nothing => text.trim_start(),
+            Begun::Text => &text,
+            Begun::Command => return None,
         };
         let text = if piece.last { text.trim_end() } else { text };
         if !text::is_visible(text) {
             return None;
         }
-        self.within_line = true;
-        Some(text.to_owned())
+        if self.begun == Begun::Nothing
+            && let Some(rest) = after_slash(text)
+        {
+            if !rest.starts_with('/') {
+                self.begun = Begun::Command;
+                let command = if piece.last {
+                    Command::parse(rest)
+                } else {
+                    Command::Long
+                };
+                return Some(Utterance::Asked(command));
+            }
+            self.begun = Begun::Text;
+            return Some(Utterance::Said(rest.to_owned()));
+        }
+        self.begun = Begun::Text;
+        Some(Utterance::Said(text.to_owned()))
     }
+}
+
+/// Returns what follows the slash, if `text` seems to begin with one. A character that draws nothing
+/// must not make a secret public.
+fn after_slash(text: &str) -> Option<&str> {
+    let hides = |character: char| !character.is_ascii_graphic() && !text::draws(character);
+    text.trim_start_matches(hides).strip_prefix('/')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(pieces: &[(&str, bool, bool)]) -> Vec<String> {
-        let mut utterance = Utterance::default();
+    fn meant(pieces: &[(&str, bool, bool)]) -> Vec<Utterance> {
+        let mut speech = Speech::default();
         let line = |&(text, first, last): &(&str, bool, bool)| Line {
             text: text.to_owned(),
             first,
@@ -44,7 +88,14 @@ mod tests {
         };
         pieces
             .iter()
-            .filter_map(|piece| utterance.text(&line(piece)))
+            .filter_map(|piece| speech.utterance(&line(piece)))
+            .collect()
+    }
+
+    fn said(texts: &[&str]) -> Vec<Utterance> {
+        texts
+            .iter()
+            .map(|text| Utterance::Said((*text).to_owned()))
             .collect()
     }
 
@@ -55,7 +106,7 @@ mod tests {
             (" \t", true, true),
             ("", true, true),
         ];
-        assert_eq!(said(&whole), ["a b"]);
+        assert_eq!(meant(&whole), said(&["a b"]));
     }
 
     #[test]
@@ -66,12 +117,50 @@ mod tests {
             (" c ", false, true),
             (" d", true, true),
         ];
-        assert_eq!(said(&pieces), ["a ", " b ", " c", "d"]);
+        assert_eq!(meant(&pieces), said(&["a ", " b ", " c", "d"]));
     }
 
     #[test]
     fn blank_pieces_in_front_do_not_begin_the_line() {
         let pieces = [("  ", true, false), ("  a", false, true)];
-        assert_eq!(said(&pieces), ["a"]);
+        assert_eq!(meant(&pieces), said(&["a"]));
+        let pieces = [("  ", true, false), ("  /who", false, true)];
+        assert_eq!(meant(&pieces), [Utterance::Asked(Command::Who)]);
+    }
+
+    #[test]
+    fn a_slash_makes_a_command_and_two_make_text() {
+        let asked = Utterance::Asked;
+        assert_eq!(meant(&[(" /who ", true, true)]), [asked(Command::Who)]);
+        assert_eq!(meant(&[("/", true, true)]), [asked(Command::Unknown)]);
+        for hidden in ["\u{200e}/who", "\u{feff}/who", "\u{301}/who", "\u{1b}/who"] {
+            assert_eq!(meant(&[(hidden, true, true)]), [asked(Command::Who)]);
+        }
+        assert_eq!(meant(&[("//who", true, true)]), said(&["/who"]));
+        assert_eq!(meant(&[("///", true, true)]), said(&["//"]));
+        assert_eq!(meant(&[("a /who", true, true)]), said(&["a /who"]));
+    }
+
+    #[test]
+    fn nothing_of_a_command_that_is_too_long_is_said() {
+        let pieces = [
+            ("/msg ada a", true, false),
+            ("secret", false, false),
+            ("/who", false, true),
+            ("b", true, true),
+        ];
+        let meant = meant(&pieces);
+        assert_eq!(meant[0], Utterance::Asked(Command::Long));
+        assert_eq!(meant[1..], said(&["b"]));
+    }
+
+    #[test]
+    fn a_slash_within_a_long_line_is_text() {
+        let pieces = [
+            ("a", true, false),
+            ("/who", false, false),
+            ("//", false, true),
+        ];
+        assert_eq!(meant(&pieces), said(&["a", "/who", "//"]));
     }
 }

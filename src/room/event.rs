@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub type ClientId = u64;
 
 /// Something that happens in the room. Events are applied one after the other, so everyone hears
-/// one order.
+/// one order. An event that comes from somebody who is not in the room is ignored.
 #[derive(Debug)]
 pub enum Event {
     /// A client enters, and hears everything that is said from now on.
@@ -19,12 +19,42 @@ pub enum Event {
         /// Where to send its messages.
         outbox: Outbox,
     },
-    /// A member says something.
+    /// A member says something to everyone.
     Said {
-        /// Its number. Lines from clients that are not in the room are ignored.
+        /// Its number.
         from: ClientId,
         /// A line for everyone, as it goes over the wire, newline included.
         line: String,
+    },
+    /// A member takes another name.
+    Renamed {
+        /// Its number.
+        id: ClientId,
+        /// Its new name.
+        name: Arc<str>,
+    },
+    /// A member asks who is here.
+    AskedWho(ClientId),
+    /// A member says something to one other.
+    SaidTo {
+        /// Its number.
+        from: ClientId,
+        /// The other's name, in quotes or not, and the text.
+        words: String,
+    },
+    /// A member answers the one that has last said something to it alone.
+    Replied {
+        /// Its number.
+        from: ClientId,
+        /// The text.
+        text: String,
+    },
+    /// Its session tells a member something.
+    Told {
+        /// Its number.
+        id: ClientId,
+        /// Whole lines for it alone, as they go over the wire.
+        lines: String,
     },
     /// A member leaves. It still hears everything that was said before.
     Leave(ClientId),

@@ -1,9 +1,48 @@
-//! Shares the bytes of each frame among many outboxes, and counts the memory of all frames. Filling
-//! a frame is left to the room.
+//! Gathers messages in the current frame, shares the bytes of the frames before it among many
+//! outboxes, and counts the memory of those. When a frame goes out is left to the room.
 
+use crate::protocol::MAX_LINE;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Size at which a frame is full, in bytes. It bounds the size of one write, and lets several
+/// frames fit one outbox.
+pub const FULL_FRAME: usize = 128 * 1024;
+
+/// Maximum size of a frame, in bytes: a full one ends with the message that fills it.
+pub const MAX_FRAME: usize = FULL_FRAME + 2 * MAX_LINE;
+
+/// The bytes that everyone will get next.
+#[derive(Debug, Default)]
+pub struct CurrentFrame {
+    bytes: Vec<u8>,
+    n_messages: u64,
+}
+
+impl CurrentFrame {
+    /// Adds a message, newline included.
+    pub fn push(&mut self, line: &str) {
+        self.bytes.extend_from_slice(line.as_bytes());
+        self.n_messages += 1;
+    }
+
+    /// Removes all messages.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.n_messages = 0;
+    }
+
+    /// Returns the number of messages.
+    pub fn n_messages(&self) -> u64 {
+        self.n_messages
+    }
+
+    /// Returns the messages as they go over the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 /// A frame that has gone out. It is freed when the last client has been sent it.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 /// Maximum number of bytes that wait in one outbox. It bounds memory, and how far behind a slow
 /// client can be.
@@ -24,14 +25,14 @@ pub const MAX_BYTES: usize = 512 * 1024;
 pub struct Delivery {
     /// Number of messages that this client missed just before.
     pub n_missed: u64,
-    /// Number of messages in it, the answer included.
+    /// Number of messages in it, each answer included.
     n_messages: u64,
     /// The frame, shared by everyone who gets it.
     frame: Arc<Frame>,
     /// Offset in the frame at which this client's part begins, in bytes.
     from: usize,
-    /// An answer that this client alone gets, after the frame.
-    pub answer: Option<Arc<[u8]>>,
+    /// Answers that this client alone gets, after the frame.
+    pub answers: Box<[Arc<Frame>]>,
 }
 
 impl Delivery {
@@ -41,7 +42,8 @@ impl Delivery {
     }
 
     fn n_bytes(&self) -> usize {
-        self.bytes().len() + self.answer.as_ref().map_or(0, |answer| answer.len())
+        let answers = self.answers.iter().map(|answer| answer.len());
+        self.bytes().len() + answers.sum::<usize>()
     }
 }
 
@@ -60,6 +62,32 @@ pub struct Outbox {
 
 #[derive(Debug)]
 struct UnparkOnDrop(Thread);
+
+/// What a writer writes to. A closure that writes one delivery is a sink too.
+pub trait Sink {
+    /// The reason why nothing more can be written.
+    type Error;
+
+    /// Writes `delivery`, and blocks until that is done.
+    ///
+    /// # Errors
+    /// When nothing more can be written.
+    fn write(&mut self, delivery: &Delivery) -> Result<(), Self::Error>;
+
+    /// Does what is due while nothing waits to be written. Returns after which time it wants to be
+    /// called again, if it does.
+    fn idle(&mut self) -> Option<Duration> {
+        None
+    }
+}
+
+impl<E, F: FnMut(&Delivery) -> Result<(), E>> Sink for F {
+    type Error = E;
+
+    fn write(&mut self, delivery: &Delivery) -> Result<(), E> {
+        self(delivery)
+    }
+}
 
 /// The writer's end of the queue.
 #[derive(Debug)]
@@ -102,36 +130,47 @@ impl Outbox {
     }
 
     /// Queues the part of `frame` that begins at `from`, which holds `n_messages`, and after it
-    /// `answer`, which counts as one more. Returns how many of them were dropped.
+    /// `answers`, which count as one more each. Returns how many of them were dropped.
     pub fn send(
         &mut self,
         frame: &Arc<Frame>,
         from: usize,
         n_messages: u64,
-        answer: Option<Arc<[u8]>>,
+        answers: Vec<Arc<Frame>>,
     ) -> u64 {
-        let n_messages = n_messages + u64::from(answer.is_some());
+        let n_messages = n_messages + answers.len() as u64;
         let delivery = Delivery {
             n_missed: self.n_missed,
             n_messages,
             frame: Arc::clone(frame),
             from,
-            answer,
+            answers: answers.into(),
         };
         if self.fits(delivery) {
             self.n_missed = 0;
             0
         } else {
-            self.n_missed += n_messages;
+            self.miss(n_messages);
             n_messages
         }
+    }
+
+    /// Counts messages that were dropped before they came here.
+    pub fn miss(&mut self, n_messages: u64) {
+        self.n_missed += n_messages;
+    }
+
+    /// Whether one more delivery of `n_bytes` is sure to fit, if nothing else is sent before it.
+    pub fn has_room_for(&self, n_bytes: usize) -> bool {
+        self.writer_has_ended()
+            || !self.deliveries.is_full() && self.n_bytes_waiting() + n_bytes <= MAX_BYTES
     }
 
     /// Tells the client how many messages it has missed, if its queue is empty. Otherwise it is
     /// told with the next frame that fits, since a separate notice would take that frame's place.
     pub fn tell_missed(&mut self) {
         if self.is_lagging() && self.deliveries.is_empty() {
-            self.send(&Arc::default(), 0, 0, None);
+            self.send(&Arc::default(), 0, 0, Vec::new());
         }
     }
 
@@ -161,8 +200,7 @@ impl Outbox {
     /// Queues `delivery` and wakes the writer, or returns false at once. A client whose writer has
     /// ended misses nothing, so for it everything fits.
     fn fits(&self, delivery: Delivery) -> bool {
-        let writer_has_ended = Arc::strong_count(&self.counts) == 1;
-        if writer_has_ended {
+        if self.writer_has_ended() {
             self.waiting.try_iter().for_each(drop);
             return true;
         }
@@ -182,6 +220,10 @@ impl Outbox {
         }
         fits
     }
+
+    fn writer_has_ended(&self) -> bool {
+        Arc::strong_count(&self.counts) == 1
+    }
 }
 
 impl Drop for Outbox {
@@ -200,21 +242,24 @@ impl Drop for UnparkOnDrop {
 }
 
 impl Frames {
-    /// Calls `write` for every delivery, in order, until the room has dropped its end and the queue
-    /// is drained. The bytes of a delivery count against the limit until they are written. Returns
-    /// how many messages were missed after the last delivery.
+    /// Writes every delivery to `sink`, in order, until the room has dropped its end and the queue is
+    /// drained. The bytes of a delivery count against the limit until they are written. Returns how
+    /// many messages were missed after the last delivery.
     ///
     /// # Errors
-    /// The first error of `write`.
-    pub fn drain<E>(&self, mut write: impl FnMut(&Delivery) -> Result<(), E>) -> Result<u64, E> {
+    /// The first error of `sink`.
+    pub fn drain<S: Sink>(&self, sink: &mut S) -> Result<u64, S::Error> {
         loop {
             match self.deliveries.try_recv() {
                 Ok(delivery) => {
-                    write(&delivery)?;
+                    sink.write(&delivery)?;
                     let n_bytes = delivery.n_bytes();
                     self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
                 }
-                Err(TryRecvError::Empty) => thread::park(),
+                Err(TryRecvError::Empty) => match sink.idle() {
+                    Some(pause) => thread::park_timeout(pause),
+                    None => thread::park(),
+                },
                 Err(TryRecvError::Disconnected) => break,
             }
         }
@@ -254,7 +299,7 @@ pub mod testing {
             match frames.deliveries.try_recv() {
                 Ok(delivery) => {
                     add(delivery.n_missed, delivery.bytes());
-                    add(0, delivery.answer.as_deref().unwrap_or_default());
+                    delivery.answers.iter().for_each(|answer| add(0, answer));
                     let n_bytes = delivery.n_bytes();
                     frames.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
                 }
@@ -284,14 +329,16 @@ mod tests {
     #[test]
     fn it_is_full_by_frames_or_by_bytes_whichever_is_first() {
         let (mut small, _frames) = outbox(3);
-        let dropped: Vec<_> = (0..5).map(|_| small.send(&frame(1), 0, 2, None)).collect();
+        let dropped: Vec<_> = (0..5)
+            .map(|_| small.send(&frame(1), 0, 2, Vec::new()))
+            .collect();
         assert_eq!(dropped, [0, 0, 0, 2, 2]);
 
         let (mut large, _frames) = outbox(3);
-        assert_eq!(large.send(&frame(MAX_BYTES), 0, 1, None), 0);
-        assert_eq!(large.send(&frame(1), 0, 1, None), 1);
+        assert_eq!(large.send(&frame(MAX_BYTES), 0, 1, Vec::new()), 0);
+        assert_eq!(large.send(&frame(1), 0, 1, Vec::new()), 1);
         assert_eq!(
-            large.send(&frame(0), 0, 0, None),
+            large.send(&frame(0), 0, 0, Vec::new()),
             0,
             "a notice takes no bytes"
         );
@@ -300,29 +347,29 @@ mod tests {
     #[test]
     fn what_is_written_makes_room_and_not_before() {
         let (mut outbox, frames) = outbox(3);
-        outbox.send(&frame(MAX_BYTES), 0, 1, None);
-        outbox.send(&frame(0), 0, 0, None);
-        let stopped = frames.drain(|delivery| {
+        outbox.send(&frame(MAX_BYTES), 0, 1, Vec::new());
+        outbox.send(&frame(0), 0, 0, Vec::new());
+        let stopped = frames.drain(&mut |delivery: &Delivery| {
             if delivery.bytes().is_empty() {
                 return Err(());
             }
-            assert_eq!(outbox.send(&frame(1), 0, 1, None), 1);
+            assert_eq!(outbox.send(&frame(1), 0, 1, Vec::new()), 1);
             Ok(())
         });
         assert_eq!(stopped, Err(()));
-        assert_eq!(outbox.send(&frame(MAX_BYTES), 0, 1, None), 0);
+        assert_eq!(outbox.send(&frame(MAX_BYTES), 0, 1, Vec::new()), 0);
     }
 
     #[test]
     fn what_was_missed_is_told_with_the_next_delivery_that_fits() {
         let (mut outbox, frames) = outbox(1);
         for _ in 0..3 {
-            outbox.send(&frame(1), 0, 2, None);
+            outbox.send(&frame(1), 0, 2, Vec::new());
         }
         outbox.tell_missed();
         assert!(outbox.is_lagging(), "the queue is still full");
         assert_eq!(heard(&frames).0, "x");
-        outbox.send(&frame(2), 0, 1, None);
+        outbox.send(&frame(2), 0, 1, Vec::new());
         assert_eq!(heard(&frames).0, "[missed 4]xx");
         assert!(!outbox.is_lagging());
     }
@@ -331,8 +378,8 @@ mod tests {
     fn in_a_quiet_room_what_was_missed_is_told_when_the_queue_is_empty() {
         let (mut outbox, frames) = outbox(8);
         // Full by bytes, with places left.
-        outbox.send(&frame(MAX_BYTES), 0, 1, None);
-        outbox.send(&frame(1), 0, 1, None);
+        outbox.send(&frame(MAX_BYTES), 0, 1, Vec::new());
+        outbox.send(&frame(1), 0, 1, Vec::new());
         for _ in 0..9 {
             outbox.tell_missed();
         }
@@ -345,42 +392,43 @@ mod tests {
     fn what_is_taken_back_is_missed_too() {
         let (mut outbox, frames) = outbox(2);
         for _ in 0..3 {
-            outbox.send(&frame(1), 0, 1, None);
+            outbox.send(&frame(1), 0, 1, Vec::new());
         }
         assert_eq!(heard(&frames).0, "xx");
-        outbox.send(&frame(1), 0, 2, None);
-        outbox.send(&frame(1), 0, 4, None);
+        outbox.send(&frame(1), 0, 2, Vec::new());
+        outbox.send(&frame(1), 0, 4, Vec::new());
         assert_eq!(outbox.take_back(), 6);
         assert_eq!((outbox.n_bytes_waiting(), outbox.take_back()), (0, 0));
-        outbox.send(&frame(1), 0, 1, None);
+        outbox.send(&frame(1), 0, 1, Vec::new());
         assert_eq!(heard(&frames).0, "[missed 7]x");
     }
 
     #[test]
     fn the_end_says_what_did_not_fit() {
         let (mut outbox, frames) = outbox(1);
-        outbox.send(&frame(1), 0, 1, None);
-        outbox.send(&frame(1), 0, 7, None);
+        outbox.send(&frame(1), 0, 1, Vec::new());
+        outbox.send(&frame(1), 0, 7, Vec::new());
         drop(outbox);
-        assert_eq!(frames.drain(|_| Ok::<_, ()>(())), Ok(7));
+        assert_eq!(frames.drain(&mut |_: &Delivery| Ok::<_, ()>(())), Ok(7));
     }
 
     #[test]
-    fn an_answer_rides_behind_the_frame_and_is_missed_with_it() {
+    fn answers_ride_behind_the_frame_and_are_missed_with_it() {
         let (mut outbox, frames) = outbox(1);
-        let answer: Arc<[u8]> = (*b"answer").into();
-        assert_eq!(outbox.send(&frame(2), 1, 1, Some(Arc::clone(&answer))), 0);
-        assert_eq!(outbox.send(&frame(2), 1, 1, Some(answer)), 2);
-        assert_eq!(heard(&frames).0, "xanswer");
+        let answer = FrameMemory::default().frame(b"answer");
+        let answers = vec![Arc::clone(&answer), answer];
+        assert_eq!(outbox.send(&frame(2), 1, 1, answers.clone()), 0);
+        assert_eq!(outbox.send(&frame(2), 1, 1, answers), 3);
+        assert_eq!(heard(&frames).0, "xansweranswer");
         outbox.tell_missed();
-        assert_eq!(heard(&frames).0, "[missed 2]");
+        assert_eq!(heard(&frames).0, "[missed 3]");
     }
 
     #[test]
     fn a_writer_that_has_ended_misses_nothing() {
         let (mut outbox, frames) = outbox(1);
         drop(frames);
-        assert_eq!(outbox.send(&frame(1), 0, 1, None), 0);
+        assert_eq!(outbox.send(&frame(1), 0, 1, Vec::new()), 0);
         assert!(!outbox.is_lagging());
     }
 
@@ -389,13 +437,13 @@ mod tests {
         thread::scope(|scope| {
             let (written, deliveries) = bounded(0);
             let mut outbox = Outbox::new(1, |frames| {
-                let writer = scope
-                    .spawn(move || frames.drain(|delivery| written.send(delivery.bytes().len())));
+                let mut write = move |delivery: &Delivery| written.send(delivery.bytes().len());
+                let writer = scope.spawn(move || frames.drain(&mut write));
                 Ok(writer.thread().clone())
             })
             .unwrap();
             for n_bytes in 1..100 {
-                outbox.send(&frame(n_bytes), 0, 1, None);
+                outbox.send(&frame(n_bytes), 0, 1, Vec::new());
                 assert_eq!(deliveries.recv(), Ok(n_bytes));
             }
             drop(outbox);

@@ -7,8 +7,9 @@
 use super::drops::Drops;
 use super::shared::Stop;
 use super::threads;
+use crate::room::Room;
 use crate::room::event::Event;
-use crate::room::{FULL_FRAME, Room};
+use crate::room::frame::FULL_FRAME;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,6 +40,9 @@ const TELL_MISSED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often drops are logged.
 const LOG_DROPS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The time in which few changes of who is here are announced one by one.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Maximum time that a stop gives the room to say what waits in the inbox. A busy room can't say
 /// all of it before clients that don't read are cut.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -67,7 +71,7 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
         match event {
             Ok(event) => {
                 apply(&mut room, event, stop);
-                while room.has_frame() && !stop.has_begun() {
+                while room.has_unsent() && !stop.has_begun() {
                     let left = due.frame.saturating_duration_since(Instant::now());
                     thread::sleep(left.min(MAX_SLEEP));
                     if left <= MAX_SLEEP {
@@ -88,11 +92,16 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
     drops.log_all();
 }
 
-/// Applies the events that wait, until the current frame is full.
+/// Applies the events that wait, until the current frame is full. Commands do not fill it, so their
+/// number is limited too.
 fn take_in(room: &mut Room, inbox: &Receiver<Event>, stop: &Stop) {
-    while !room.frame_is_full()
-        && let Ok(event) = inbox.try_recv()
-    {
+    for _ in 0..INBOX {
+        if room.frame_is_full() {
+            break;
+        }
+        let Ok(event) = inbox.try_recv() else {
+            break;
+        };
         apply(room, event, stop);
     }
 }
@@ -124,6 +133,8 @@ struct Due {
     frame: Instant,
     tell_missed: Instant,
     log_drops: Instant,
+    /// `None` until somebody comes or goes in a room that announces it.
+    end_second: Option<Instant>,
 }
 
 impl Due {
@@ -132,21 +143,30 @@ impl Due {
             frame: now,
             tell_missed: now,
             log_drops: now,
+            end_second: None,
         }
     }
 
     /// Returns when there will be something to do without another event.
     fn next(&self, room: &Room, drops: &Drops) -> Option<Instant> {
-        let frame = room.has_frame().then_some(self.frame);
+        let frame = room.has_unsent().then_some(self.frame);
         let tell_missed = room.has_lagging().then_some(self.tell_missed);
         let log_drops = (!drops.is_empty()).then_some(self.log_drops);
-        [frame, tell_missed, log_drops].into_iter().flatten().min()
+        let due = [frame, tell_missed, log_drops, self.end_second];
+        due.into_iter().flatten().min()
     }
 
     /// Does every task that is due by the time of `clock`.
     fn work(&mut self, room: &mut Room, drops: &mut Drops, mut clock: impl FnMut() -> Instant) {
         let now = clock();
-        if room.has_frame() && now >= self.frame {
+        if self.end_second.is_some_and(|end| now >= end) {
+            room.end_second();
+            self.end_second = None;
+        }
+        if self.end_second.is_none() && room.has_arrivals() {
+            self.end_second = Some(now + SECOND);
+        }
+        if room.has_unsent() && now >= self.frame {
             let (n_members, n_bytes) = (room.n_members(), room.n_frame_bytes());
             room.flush(|id, n_messages| drops.add(id, n_messages));
             self.frame = now + frame_interval(clock() - now, n_members, n_bytes);

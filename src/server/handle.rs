@@ -60,9 +60,63 @@ impl Presence<'_> {
     /// # Errors
     /// When the room is closed, or has failed.
     pub fn say(&self, line: String) -> Result<(), Closed> {
-        let from = self.id;
-        let said = self.events.send(Event::Said { from, line });
-        said.map_err(|_| Closed)
+        self.send(Event::Said {
+            from: self.id,
+            line,
+        })
+    }
+
+    /// Says something to the member whose name precedes it in `words`. Blocks as [`say`](Self::say)
+    /// does.
+    ///
+    /// # Errors
+    /// When the room is closed, or has failed.
+    pub fn say_to(&self, words: String) -> Result<(), Closed> {
+        self.send(Event::SaidTo {
+            from: self.id,
+            words,
+        })
+    }
+
+    /// Answers the member that has last said something to this one. Blocks as [`say`](Self::say)
+    /// does.
+    ///
+    /// # Errors
+    /// When the room is closed, or has failed.
+    pub fn reply(&self, text: String) -> Result<(), Closed> {
+        self.send(Event::Replied {
+            from: self.id,
+            text,
+        })
+    }
+
+    /// Asks who is here. Blocks as [`say`](Self::say) does.
+    ///
+    /// # Errors
+    /// When the room is closed, or has failed.
+    pub fn ask_who(&self) -> Result<(), Closed> {
+        self.send(Event::AskedWho(self.id))
+    }
+
+    /// Takes another name, which must be free. Blocks as [`say`](Self::say) does.
+    ///
+    /// # Errors
+    /// When the room is closed, or has failed.
+    pub fn rename(&self, name: Arc<str>) -> Result<(), Closed> {
+        self.send(Event::Renamed { id: self.id, name })
+    }
+
+    /// Tells this client whole `lines`, in order with what it hears. Blocks as [`say`](Self::say)
+    /// does.
+    ///
+    /// # Errors
+    /// When the room is closed, or has failed.
+    pub fn tell(&self, lines: String) -> Result<(), Closed> {
+        self.send(Event::Told { id: self.id, lines })
+    }
+
+    fn send(&self, event: Event) -> Result<(), Closed> {
+        self.events.send(event).map_err(|_| Closed)
     }
 }
 

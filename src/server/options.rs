@@ -3,8 +3,10 @@
 
 use super::shared::Config;
 use crate::arguments::{addresses, interval, seconds, value, whole};
+use crate::room::Rules;
 use log::LevelFilter;
 use pico_args::Arguments;
+use std::path::PathBuf;
 
 /// Maximum number of places in an outbox. They are allocated for every client, and more would never
 /// be filled.
@@ -17,8 +19,10 @@ Options of the server:
   --queue N               frames kept for a slow client [32]
   --max-clients N         maximum number of clients [what the host can carry]
   --name-timeout SECONDS  time to give a name [60]
-  -v                      log more
-  -q                      log warnings and errors only
+  --announce              tell everyone who comes and goes
+  --history N             earlier messages that a newcomer gets [none]
+  --motd FILE             text that a newcomer gets, at most 32 lines
+  -v, -q                  log more; log warnings and errors only
 ";
 
 /// Options of the server.
@@ -28,6 +32,8 @@ pub struct Options {
     pub addresses: Vec<String>,
     /// The server's configuration.
     pub config: Config,
+    /// The file with the message of the day.
+    pub motd: Option<PathBuf>,
     /// The least important level that is logged.
     pub log_level: LevelFilter,
 }
@@ -45,6 +51,10 @@ impl Options {
             whole(text, usize::MAX)
         })?;
         let name_timeout = value(&mut arguments, "--name-timeout", seconds)?;
+        let announces = arguments.contains("--announce");
+        let n_history = value(&mut arguments, "--history", |text| whole(text, usize::MAX))?;
+        let file = |text: &str| Ok(PathBuf::from(text));
+        let motd = value(&mut arguments, "--motd", file)?;
         let log_level = match (arguments.contains("-v"), arguments.contains("-q")) {
             (true, true) => {
                 return Err("-v and -q contradict each other; give one of them".to_owned());
@@ -60,7 +70,14 @@ impl Options {
                 queue_frames: queue_frames.unwrap_or(default.queue_frames),
                 max_clients,
                 name_timeout: name_timeout.unwrap_or(default.name_timeout),
+                room: Rules {
+                    n_history: n_history.unwrap_or(0),
+                    announces,
+                    ..Rules::default()
+                },
+                ..default
             },
+            motd,
             log_level,
         })
     }
@@ -96,9 +113,19 @@ mod tests {
             queue_frames: 8,
             max_clients: Some(7),
             name_timeout: Duration::from_millis(2500),
+            ..Config::default()
         };
         assert_eq!(options.config, config);
         assert_eq!(parsed("-q").log_level, LevelFilter::Warn);
+    }
+
+    #[test]
+    fn what_the_room_does_besides_is_off_until_asked_for() {
+        let options = parsed("--announce --history 12 --motd day.txt");
+        assert!(options.config.room.announces);
+        assert_eq!(options.config.room.n_history, 12);
+        assert_eq!(options.motd, Some("day.txt".into()));
+        assert_eq!(parsed("").motd, None);
     }
 
     #[test]
@@ -111,6 +138,8 @@ mod tests {
             ("--name-timeout 0", "--name-timeout 0"),
             ("--frobnicate", "--frobnicate"),
             ("-v -q", "-v and -q"),
+            ("--history 0", "--history 0"),
+            ("--motd", "--motd needs a value"),
         ] {
             let message = Options::parse(arguments(line)).unwrap_err();
             assert!(message.contains(part), "{line}: {message}");

@@ -8,6 +8,7 @@ mod input;
 mod handshake;
 pub mod pacer;
 mod writer;
+mod commands;
 mod reader;
 
 use super::admission::seats::Seat;
@@ -34,21 +35,20 @@ pub fn run(
 ) -> End {
     let mut input = Input::new(connection, &shared.stop);
     let end = match take_name(connection, &mut input, seat, shared) {
-        Ok(name) => {
-            let shown = name.shown();
-            let log = &shared.log;
-            log.info(format_args!("Connection #{id}: name set to \"{shown}\""));
-            chat(id, connection, &mut input, &name, room, shared)
+        Ok(mut name) => {
+            shared.log_name(id, name.shown());
+            tell(connection, &shared.config.message_of_the_day);
+            chat(id, connection, &mut input, &mut name, room, shared)
         }
         Err(end) => {
             if let Some(notice) = end.last_words() {
-                tell(connection, &notice);
+                tell(connection, &notice.line());
             }
             end
         }
     };
     match end {
-        End::TooSlow | End::TooManyTries | End::NotAName | End::Foreign(_) => {
+        End::Quit | End::TooSlow | End::TooManyTries | End::NotAName | End::Foreign(_) => {
             connection.close_gently();
         }
         End::Stopped => connection.close_after_end_of_reading(),
@@ -74,7 +74,7 @@ fn chat(
     id: ClientId,
     connection: &Connection,
     input: &mut Input<'_>,
-    name: &Name<'_>,
+    name: &mut Name<'_>,
     room: &RoomHandle,
     shared: &Shared,
 ) -> End {
@@ -84,20 +84,20 @@ fn chat(
         let (writer, outbox) = match Writer::start(scope, id, connection, shared) {
             Ok(started) => started,
             Err(error) => {
-                tell(connection, &Notice::Full);
+                tell(connection, &Notice::Full.line());
                 return End::Failed(error);
             }
         };
         let Ok(presence) = room.join(id, Some(name.shown().clone()), outbox) else {
             return End::Stopped;
         };
-        reader::run(input, name.shown(), &presence, &writer, shared)
+        reader::run(id, input, name, &presence, &writer, shared)
     })
 }
 
-fn tell(mut connection: &Connection, notice: &Notice) {
+fn tell(mut connection: &Connection, lines: &str) {
     // If this fails, the client has already gone.
-    let _ = connection.write_all(notice.line().as_bytes());
+    let _ = connection.write_all(lines.as_bytes());
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 use super::connection_log::ConnectionLog;
 use super::session::roster::Roster;
+use crate::room::Rules;
+use crate::room::event::ClientId;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -18,6 +20,10 @@ pub struct Config {
     pub max_clients: Option<usize>,
     /// Total time for a client to give a name.
     pub name_timeout: Duration,
+    /// Whole lines that every client gets after it has given a name.
+    pub message_of_the_day: String,
+    /// How the room differs from others.
+    pub room: Rules,
 }
 
 /// Everything that all sessions share.
@@ -33,6 +39,14 @@ pub struct Shared {
     pub stop: Stop,
 }
 
+impl Shared {
+    /// Logs the name that a client has taken.
+    pub fn log_name(&self, id: ClientId, name: &str) {
+        self.log
+            .info(format_args!("Connection #{id}: name set to \"{name}\""));
+    }
+}
+
 /// Whether the server is stopping. Once it is, it stays so.
 #[derive(Debug, Default)]
 pub struct Stop(AtomicBool);
@@ -44,6 +58,8 @@ impl Default for Config {
             queue_frames: 32,
             max_clients: None,
             name_timeout: Duration::from_mins(1),
+            message_of_the_day: String::new(),
+            room: Rules::default(),
         }
     }
 }

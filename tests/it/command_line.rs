@@ -40,6 +40,9 @@ fn help_names_every_option_and_fits_a_screen() {
         "--queue",
         "--max-clients",
         "--name-timeout",
+        "--announce",
+        "--history",
+        "--motd",
         "-v",
         "-q",
     ];

@@ -6,7 +6,8 @@ use std::fs;
 use std::time::Duration;
 use trio_chat::protocol::notice::Notice;
 use trio_chat::protocol::{MAX_LINE, MAX_NAME};
-use trio_chat::room::{FULL_FRAME, outbox};
+use trio_chat::room::frame::FULL_FRAME;
+use trio_chat::room::outbox;
 use trio_chat::server::shared::Config;
 
 /// Returns the cells of the table in a section of the README, row by row, without the head.

@@ -2,6 +2,8 @@
 //! out of memory mappings while it starts a thread is aborted, with everyone in it.
 
 use crate::net::limits::raise_descriptors;
+use crate::room::history;
+use crate::server::shared::Config;
 use rustix::process;
 use std::fmt;
 use std::fs;
@@ -76,8 +78,8 @@ struct Resource {
 }
 
 /// Raises the limit on open files as far as this process may, and returns how many clients the host
-/// carries, if each has a queue for `queue_frames`.
-pub fn capacity(queue_frames: usize) -> Capacity {
+/// carries with `config`.
+pub fn capacity(config: &Config) -> Capacity {
     let used = |folder| fs::read_dir(folder).map_or(0, Iterator::count) as u64;
     let mapped = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
     let descriptors = Resource {
@@ -106,7 +108,7 @@ pub fn capacity(queue_frames: usize) -> Capacity {
         allowed: max_memory(),
         used: 0,
         spare: frame_memory() as u64,
-        per_client: MEMORY_PER_CLIENT + queue_frames as u64 * MEMORY_PER_PLACE,
+        per_client: memory_per_client(config),
     };
     [threads, mappings, memory]
         .iter()
@@ -118,6 +120,16 @@ pub fn capacity(queue_frames: usize) -> Capacity {
                 least
             }
         })
+}
+
+/// Returns the memory that one client may take, in bytes. It may be sent a whole history.
+fn memory_per_client(config: &Config) -> u64 {
+    let queue = config.queue_frames as u64 * MEMORY_PER_PLACE;
+    let history = match config.room.n_history {
+        0 => 0,
+        _ => history::MAX_BYTES as u64,
+    };
+    MEMORY_PER_CLIENT + queue + history
 }
 
 impl Resource {
@@ -224,6 +236,6 @@ mod tests {
 
     #[test]
     fn this_host_carries_clients() {
-        assert!(capacity(32).n_clients > 1);
+        assert!(capacity(&Config::default()).n_clients > 1);
     }
 }

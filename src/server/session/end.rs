@@ -9,6 +9,8 @@ use std::io;
 pub enum End {
     /// The client said that it will send nothing more.
     ClosedByPeer,
+    /// The client left by a command.
+    Quit,
     /// The connection was reset.
     Reset,
     /// The client took too long to give a name.
@@ -37,7 +39,7 @@ impl End {
             Self::Foreign(_) => Some(Notice::Foreign),
             Self::Evicted => Some(Notice::Evicted),
             Self::Stopped => Some(Notice::Goodbye),
-            Self::ClosedByPeer | Self::Reset | Self::Failed(_) => None,
+            Self::ClosedByPeer | Self::Quit | Self::Reset | Self::Failed(_) => None,
         }
     }
 }
@@ -59,6 +61,7 @@ impl fmt::Display for End {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClosedByPeer => out.write_str("closed by peer"),
+            Self::Quit => out.write_str("closed, its client quit"),
             Self::Reset => out.write_str("reset by peer"),
             Self::TooSlow => out.write_str("closed, it gave no name in time"),
             Self::TooManyTries => out.write_str("closed, too many of its names were refused"),

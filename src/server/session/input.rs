@@ -1,4 +1,4 @@
-//! Reads a client's next line, or returns the reason why there is none. Acting on a line is left to
+//! Reads what a client sends next, or returns the reason why nothing comes. Acting on it is left to
 //! handshake and reader.
 
 use super::end::End;
@@ -20,6 +20,15 @@ const DISCARDED_BYTE_PAUSE: Duration = Duration::from_micros(50);
 /// Maximum sleep at a time. A long pause is slept in pieces, so that a stop or an eviction need not
 /// wait for its end.
 const MAX_NAP: Duration = Duration::from_millis(50);
+
+/// What a client has sent.
+#[derive(Debug)]
+pub enum Sent {
+    /// A line, or a piece of one.
+    Line(Line),
+    /// Telnet's "are you there". Several that came together count as one.
+    AreYouThere,
+}
 
 /// A client's input, line by line.
 pub struct Input<'a> {
@@ -52,14 +61,17 @@ impl<'a> Input<'a> {
         self.connection.set_read_timeout(None)
     }
 
-    /// Blocks until there is a line, and returns it.
+    /// Blocks until the client has sent something, and returns it.
     ///
     /// # Errors
-    /// The reason why there is none.
-    pub fn next_line(&mut self) -> Result<Line, End> {
+    /// The reason why nothing comes.
+    pub fn next(&mut self) -> Result<Sent, End> {
         loop {
+            if self.lines.take_are_you_there() {
+                return Ok(Sent::AreYouThere);
+            }
             if let Some(line) = self.buffered_line()? {
-                return Ok(line);
+                return Ok(Sent::Line(line));
             }
             self.read()?;
         }

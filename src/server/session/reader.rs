@@ -1,13 +1,16 @@
-//! Passes a client's lines to the room: paced, cleaned, and with its name in front. It reads
+//! Passes what a client says to the room: paced, cleaned, and with its name in front. It reads
 //! nothing while it waits. So a flood fills the socket, and the sender's writes block. When a line
-//! may be said is left to the pacer.
+//! may be said is left to the pacer, and what a command does to `commands`.
 
+use super::commands::{obey, tell_name};
 use super::end::End;
-use super::input::Input;
+use super::input::{Input, Sent};
 use super::pacer::Pacer;
+use super::roster::Name;
 use super::writer::Writer;
-use crate::protocol;
-use crate::protocol::utterance::Utterance;
+use crate::protocol::message;
+use crate::protocol::utterance::{Speech, Utterance};
+use crate::room::event::ClientId;
 use crate::server::handle::Presence;
 use crate::server::shared::{Shared, Stop};
 use crate::server::threads;
@@ -27,10 +30,11 @@ const FLOOD: usize = 16 * 1024;
 /// pace.
 const MAX_SLEEP: Duration = Duration::from_millis(100);
 
-/// Passes the client's lines to the room until the session ends, and returns why it ended.
+/// Passes what the client says to the room until the session ends, and returns why it ended.
 pub fn run(
+    id: ClientId,
     input: &mut Input<'_>,
-    name: &str,
+    name: &mut Name<'_>,
     presence: &Presence<'_>,
     writer: &Writer<'_>,
     shared: &Shared,
@@ -38,11 +42,11 @@ pub fn run(
     let mut pacer = Pacer::new(shared.config.line_interval);
     // The name has taken the first slot. Otherwise reconnecting would be a way around the pace.
     pacer.wait(Instant::now());
-    let mut utterance = Utterance::default();
+    let mut speech = Speech::default();
     let mut unreachable_since: Option<Instant> = None;
     loop {
-        let piece = match input.next_line() {
-            Ok(piece) => piece,
+        let sent = match input.next() {
+            Ok(sent) => sent,
             // The kernel reports a reset once, to the reader or to the writer, so check both.
             Err(End::ClosedByPeer) if writer.has_ended() => return End::Reset,
             Err(end) => return end,
@@ -56,12 +60,21 @@ pub fn run(
                 return End::Reset;
             }
         }
-        let Some(text) = utterance.text(&piece) else {
-            continue;
+        let done = match sent {
+            Sent::AreYouThere => tell_name(name, presence),
+            Sent::Line(piece) => match speech.utterance(&piece) {
+                Some(Utterance::Said(text)) => {
+                    threads::panic_if_told(text.as_bytes());
+                    presence
+                        .say(message(name.shown(), &text))
+                        .map_err(End::from)
+                }
+                Some(Utterance::Asked(command)) => obey(command, id, name, presence, shared),
+                None => Ok(()),
+            },
         };
-        threads::panic_if_told(text.as_bytes());
-        if presence.say(protocol::message(name, &text)).is_err() {
-            return End::Stopped;
+        if let Err(end) = done {
+            return end;
         }
     }
 }

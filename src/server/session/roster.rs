@@ -36,9 +36,14 @@ impl Roster {
     /// # Errors
     /// The refusal to send to the client.
     pub fn claim(&self, given: &str) -> Result<Name<'_>, Notice> {
+        self.claim_beside(given, &[])
+    }
+
+    /// Takes the name that a client gave, which may look like one whose keys are `own`.
+    fn claim_beside(&self, given: &str, own: &[Key]) -> Result<Name<'_>, Notice> {
         let wanted = names::check(given)?;
         let keys = Key::all_of(&wanted);
-        if self.take(&keys) {
+        if self.take(&keys, own) {
             self.n_names.fetch_add(1, Ordering::Relaxed);
             return Ok(Name {
                 roster: self,
@@ -55,14 +60,15 @@ impl Roster {
         Err(Notice::TakenName { wanted, free })
     }
 
-    /// Takes all keys of a name, or none if one of them is not free. Returns whether it took them.
-    fn take(&self, keys: &[Key]) -> bool {
+    /// Takes all keys of a name, or none if one of them is not free. The keys in `own` are held by
+    /// the same client, and not in its way. Returns whether it took them.
+    fn take(&self, keys: &[Key], own: &[Key]) -> bool {
         let mut taken = self.taken.lock();
+        release(&mut taken, own);
         let free = keys.iter().all(|key| key.is_free(&taken));
+        hold(&mut taken, own);
         if free {
-            for text in keys.iter().flat_map(Key::texts) {
-                *taken.entry(text.clone()).or_insert(0) += 1;
-            }
+            hold(&mut taken, keys);
         }
         free
     }
@@ -79,18 +85,35 @@ impl Name<'_> {
     pub fn shown(&self) -> &Arc<str> {
         &self.shown
     }
+
+    /// Takes another name for the same client. Both are held until they are dropped.
+    ///
+    /// # Errors
+    /// The refusal to send to the client.
+    pub fn change(&self, given: &str) -> Result<Self, Notice> {
+        self.roster.claim_beside(given, &self.keys)
+    }
 }
 
 impl Drop for Name<'_> {
     fn drop(&mut self) {
         self.roster.n_names.fetch_sub(1, Ordering::Relaxed);
-        let mut taken = self.roster.taken.lock();
-        for text in self.keys.iter().flat_map(Key::texts) {
-            if let Some(n_held) = taken.get_mut(text) {
-                *n_held -= 1;
-                if *n_held == 0 {
-                    taken.remove(text);
-                }
+        release(&mut self.roster.taken.lock(), &self.keys);
+    }
+}
+
+fn hold(taken: &mut HashMap<String, usize>, keys: &[Key]) {
+    for text in keys.iter().flat_map(Key::texts) {
+        *taken.entry(text.clone()).or_insert(0) += 1;
+    }
+}
+
+fn release(taken: &mut HashMap<String, usize>, keys: &[Key]) {
+    for text in keys.iter().flat_map(Key::texts) {
+        if let Some(n_held) = taken.get_mut(text) {
+            *n_held -= 1;
+            if *n_held == 0 {
+                taken.remove(text);
             }
         }
     }
@@ -130,6 +153,30 @@ mod tests {
             assert_eq!(free, expected);
             held.push(roster.claim(&free).unwrap());
         }
+    }
+
+    #[test]
+    fn a_name_may_be_changed_for_one_that_looks_the_same_or_is_free() {
+        let roster = Roster::default();
+        let rick = roster.claim("rick").unwrap();
+        let _ada = roster.claim("Ada").unwrap();
+        assert!(rick.change("ADA").is_err());
+        let capital = rick.change("Rick").unwrap();
+        assert!(roster.claim("RICK").is_err());
+        drop(rick);
+        assert!(roster.claim("RICK").is_err(), "the new name is held");
+        let pickle = capital.change("Pickle Rick").unwrap();
+        drop(capital);
+        assert!(roster.claim("rick").is_ok());
+        drop(pickle);
+        assert_eq!(
+            roster.taken.lock().len(),
+            Key::all_of("Ada")
+                .iter()
+                .flat_map(Key::texts)
+                .collect::<std::collections::HashSet<_>>()
+                .len()
+        );
     }
 
     #[test]

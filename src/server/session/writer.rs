@@ -4,7 +4,7 @@
 use crate::net::connection::{Connection, SEND_BUFFER};
 use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
-use crate::room::outbox::{Frames, Outbox};
+use crate::room::outbox::{Delivery, Frames, Outbox};
 use crate::server::shared::{Shared, Stop};
 use crate::server::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -84,7 +84,7 @@ impl Drop for CutOnPanic<'_> {
 
 fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Result<()> {
     let mut send_buffer = SEND_BUFFER;
-    let n_missed_at_end = frames.drain(|delivery| {
+    let n_missed_at_end = frames.drain(&mut |delivery: &Delivery| {
         tell_missed(connection, delivery.n_missed)?;
         let bytes = delivery.bytes();
         let wanted = send_buffer_for(bytes.len(), send_buffer);
@@ -94,10 +94,8 @@ fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Resul
         }
         threads::panic_if_told(bytes);
         connection.write_all(bytes)?;
-        match &delivery.answer {
-            Some(answer) => connection.write_all(answer),
-            None => Ok(()),
-        }
+        let mut answers = delivery.answers.iter();
+        answers.try_for_each(|answer| connection.write_all(answer))
     })?;
     tell_missed(connection, n_missed_at_end)?;
     if stop.has_begun() {
@@ -158,7 +156,7 @@ mod tests {
             let small = memory.frame(b"frame\n");
             // The first is being written, the second waits, and then one does not fit.
             while n_dropped == 0 {
-                n_dropped += outbox.send(&big, 0, 1, None);
+                n_dropped += outbox.send(&big, 0, 1, Vec::new());
             }
             let reader = scope.spawn(|| {
                 let mut heard = Vec::new();
@@ -167,7 +165,7 @@ mod tests {
             while outbox.is_lagging() {
                 outbox.tell_missed();
             }
-            while outbox.send(&small, 0, 1, Some((*b"answer\n").into())) > 0 {
+            while outbox.send(&small, 0, 1, vec![memory.frame(b"answer\n")]) > 0 {
                 n_dropped += 2;
             }
             shared.stop.begin();
@@ -192,7 +190,7 @@ mod tests {
         drop(theirs);
         thread::scope(|scope| {
             let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared).unwrap();
-            outbox.send(&FrameMemory::default().frame(b"frame\n"), 0, 1, None);
+            outbox.send(&FrameMemory::default().frame(b"frame\n"), 0, 1, Vec::new());
             while !writer.has_ended() {
                 thread::yield_now();
             }

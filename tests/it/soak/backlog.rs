@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use trio_chat::room::frame::FrameMemory;
-use trio_chat::room::outbox::Outbox;
+use trio_chat::room::outbox::{Delivery, Outbox};
 
 #[test]
 #[ignore = "long: run by scripts/soak.sh"]
@@ -18,13 +18,13 @@ fn s2_an_outbox_wakes_its_writer_for_every_delivery() {
     let (mut n_sent, start) = (0_u64, Instant::now());
     thread::scope(|scope| {
         let mut outbox = Outbox::new(1, |frames| {
-            let writer = scope.spawn(move || frames.drain(|_| written.send(())));
+            let writer = scope.spawn(move || frames.drain(&mut |_: &Delivery| written.send(())));
             Ok(writer.thread().clone())
         })
         .unwrap();
         let frame = FrameMemory::default().frame(b"x");
         while start.elapsed() < Duration::from_secs(10) {
-            assert_eq!(outbox.send(&frame, 0, 1, None), 0);
+            assert_eq!(outbox.send(&frame, 0, 1, Vec::new()), 0);
             n_written
                 .recv_timeout(WATCHDOG)
                 .expect("the writer sleeps on");
