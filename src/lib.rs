@@ -23,6 +23,7 @@
 //! | `broadcaster` | 1 | owns the room, sends frames to outboxes | its inbox, its pace | every sender of events is gone |
 //! | `reader-N` | 1 per client | runs the session | socket, sleep, `events` | end of input, error, eviction, stop |
 //! | `writer-N` | 1 per named client | drains its outbox | unpark, socket | outbox dropped and drained, or error |
+//! | `transcript` | 0 or 1 | writes what the room hears to a file | unpark, disk | outbox dropped and drained |
 //! | `log` | 1 | writes log lines | its queue, standard error | the process ends |
 //!
 //! Bots and crowd have their own: `main`, a reader of the spam bot, and a `timer` for `--seconds`.
@@ -32,7 +33,7 @@
 //! | ends | from → to | sending | full means |
 //! |---|---|---|---|
 //! | `events` → `inbox` | all readers → broadcaster | blocks | readers wait, TCP windows close, senders block |
-//! | outbox → `frames` | broadcaster → one writer | never blocks | this client misses these messages; they are counted, and it is told |
+//! | outbox → `frames` | broadcaster → one writer, or the transcript | never blocks | this client misses these messages; they are counted, and it is told |
 //! | log lines | all threads → `log` | never blocks | the line is lost and counted |
 //!
 //! All are bounded. Sends towards the room block and never drop. Sends away from it never block and

@@ -95,7 +95,8 @@ fn help(command: &str) -> String {
 fn serve(options: &Options) -> Result<(), String> {
     let _log = logging::to_stderr(options.log_level).map_err(cannot("start the log"))?;
     let stop = signals::stop().map_err(cannot("catch signals"))?;
-    server::run(options, &stop)
+    let reopen = signals::reopen().map_err(cannot("catch signals"))?;
+    server::run(options, &stop, reopen)
 }
 
 fn run_bot(

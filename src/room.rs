@@ -76,6 +76,11 @@ impl Room {
         }
     }
 
+    /// Adds a message to the history only, newline included.
+    pub fn remember(&mut self, line: String) {
+        self.history.push(line);
+    }
+
     /// Applies `event`. What it makes members hear waits until [`flush`](Self::flush).
     pub fn apply(&mut self, event: Event) {
         if self.closed {

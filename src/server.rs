@@ -12,33 +12,42 @@ pub mod handle;
 pub mod session;
 pub mod admission;
 mod motd;
+pub mod transcript;
 
 use crate::net::listener::{self, Listener};
 use crate::room::Room;
+use crate::room::event::TRANSCRIPT;
 use admission::seats::Seats;
 use admission::{Acceptor, host};
 use broadcaster::DiscardRest;
-use crossbeam_channel::{Receiver, Sender, bounded, select};
-use handle::RoomHandle;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use handle::{Presence, RoomHandle};
 use options::Options;
 use shared::{Config, Shared};
+use std::convert::Infallible;
 use std::io;
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
+use transcript::Transcript;
 
 /// Maximum time from the beginning of a stop until clients that don't read are cut.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Listens, sizes the room for this host, and serves until something comes from `stop`.
+/// Listens, sizes the room for this host, and serves until something comes from `stop`. The
+/// transcript is opened again whenever `reopen` becomes true.
 ///
 /// # Errors
 /// One sentence that says what went wrong.
-pub fn run(options: &Options, stop: &Receiver<()>) -> Result<(), String> {
+pub fn run(options: &Options, stop: &Receiver<()>, reopen: Arc<AtomicBool>) -> Result<(), String> {
     let mut config = options.config.clone();
     if let Some(path) = &options.motd {
         config.message_of_the_day = motd::load(path)?;
     }
+    let transcript = options.transcript.as_ref();
+    let transcript = transcript.map(|path| Transcript::open(path, reopen));
+    let transcript = transcript.transpose()?;
     let listeners = listener::listen(&options.addresses)?;
     for address in listeners.iter().map(Listener::address) {
         log::info!("Trio chat server listening on {address}");
@@ -48,7 +57,7 @@ pub fn run(options: &Options, stop: &Receiver<()>) -> Result<(), String> {
     }
     let n_seats = size(&mut config);
     Server::new(listeners, config, n_seats)
-        .run(stop)
+        .run(transcript, stop)
         .map_err(|error| format!("The server has failed: {error}."))
 }
 
@@ -94,15 +103,20 @@ impl Server {
     }
 
     /// Serves until something comes from `stop`, then says goodbye to everyone and ends every
-    /// thread it has started.
+    /// thread it has started. A `transcript` gets everything that is said.
     ///
     /// # Errors
     /// When the first threads cannot be started, or when the room itself has failed.
-    pub fn run(&self, stop: &Receiver<()>) -> io::Result<()> {
-        let room = Room::new(&self.shared.config.room);
+    pub fn run(&self, transcript: Option<Transcript>, stop: &Receiver<()>) -> io::Result<()> {
+        let mut room = Room::new(&self.shared.config.room);
+        let earlier = transcript.as_ref().map(Transcript::last_messages);
+        let earlier = earlier.unwrap_or_default().into_iter();
+        earlier.for_each(|line| room.remember(line));
         thread::scope(|scope| {
             let (events, inbox) = bounded(broadcaster::INBOX);
             let handle = RoomHandle::new(events);
+            let transcript = transcript.map(|transcript| listen(transcript, &handle));
+            let (listening, written) = transcript.transpose()?.unzip();
             let (room_end, room_ended) = bounded(0);
             let stop_flag = &self.shared.stop;
             let broadcaster = move || {
@@ -122,7 +136,9 @@ impl Server {
                         recv(room_ended) -> _ => Err(io::Error::other("the room has failed")),
                     }
                 });
-            self.stop(&handle);
+            self.stop(&handle, written);
+            // Until now, so that the transcript has the last lines too.
+            drop(listening);
             outcome
         })
     }
@@ -149,9 +165,9 @@ impl Server {
 
     /// Stops in this order, which matters. Acceptors end, so no newcomer gets in. The room sends
     /// its last lines and drops every outbox. Readers end, and writers say goodbye and end when
-    /// they have written everything. Clients that are still stuck are cut. All of this has one
-    /// deadline, so nothing before the wait may block.
-    fn stop(&self, room: &RoomHandle) {
+    /// they have written everything. Clients that are still stuck are cut, and a transcript that is
+    /// stuck is left alone. All of this has one deadline, so nothing before the wait may block.
+    fn stop(&self, room: &RoomHandle, transcript: Option<Receiver<Infallible>>) {
         let deadline = Instant::now() + GOODBYE;
         self.shared.stop.begin();
         for listener in &self.listeners {
@@ -162,7 +178,23 @@ impl Server {
         if !self.seats.wait_until_free(deadline) {
             self.seats.cut();
         }
+        let written = transcript.map(|written| written.recv_deadline(deadline));
+        if written == Some(Err(RecvTimeoutError::Timeout)) {
+            log::error!("Transcript: is stuck, and lacks what was said last");
+        }
     }
+}
+
+/// Lets the transcript listen to the room. Returns its presence, and a channel that is disconnected
+/// when everything is written.
+fn listen(
+    transcript: Transcript,
+    room: &RoomHandle,
+) -> io::Result<(Presence<'_>, Receiver<Infallible>)> {
+    let (outbox, written) = transcript.start()?;
+    let presence = room.join(TRANSCRIPT, None, outbox);
+    let presence = presence.map_err(|_| io::Error::other("the room is closed"))?;
+    Ok((presence, written))
 }
 
 #[cfg(test)]
@@ -178,7 +210,7 @@ mod tests {
         let server = Server::new(listeners, Config::default(), 2);
         let (stop, stopped) = bounded(1);
         thread::scope(|scope| {
-            let running = scope.spawn(|| server.run(&stopped));
+            let running = scope.spawn(|| server.run(None, &stopped));
             let mut client = TcpStream::connect(address).unwrap();
             client.write_all(b"Ada\nhello\n").unwrap();
             let mut heard = Vec::new();

@@ -6,7 +6,7 @@
 //! under `nohup`.
 
 use crossbeam_channel::{Receiver, bounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::fs;
@@ -35,6 +35,16 @@ pub fn stop() -> io::Result<Receiver<()>> {
         .name("signals".to_owned())
         .spawn(move || signals.forever().try_for_each(|_| stop.send(())))?;
     Ok(stopped)
+}
+
+/// Returns a flag that becomes true at each SIGUSR1, which asks for files to be opened again.
+///
+/// # Errors
+/// When the signal cannot be caught.
+pub fn reopen() -> io::Result<Arc<AtomicBool>> {
+    let reopen = Arc::new(AtomicBool::new(false));
+    flag::register(SIGUSR1, Arc::clone(&reopen))?;
+    Ok(reopen)
 }
 
 /// Makes every stop signal end the process with exit code 0, and SIGPIPE too, which is sent when

@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// The number of a connection. Connections are counted from 0, and no number is used twice.
 pub type ClientId = u64;
 
+/// The number of the transcript, which is a member without a connection.
+pub const TRANSCRIPT: ClientId = ClientId::MAX;
+
 /// Something that happens in the room. Events are applied one after the other, so everyone hears
 /// one order. An event that comes from somebody who is not in the room is ignored.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Logs drops fairly: a few clients at a time, in turn, with the count since last time. So a client
 //! that keeps missing messages does not flood the log.
 
-use crate::room::event::ClientId;
+use crate::room::event::{ClientId, TRANSCRIPT};
 use std::collections::{HashMap, VecDeque};
 
 /// Maximum number of clients whose drops are logged at a time.
@@ -44,7 +44,11 @@ impl Drops {
                 1 => "message".to_owned(),
                 _ => format!("{n_dropped} messages"),
             };
-            log::error!("Connection #{id}: queue is full! (dropping {what})");
+            let whose = match id {
+                TRANSCRIPT => "Transcript".to_owned(),
+                _ => format!("Connection #{id}"),
+            };
+            log::error!("{whose}: queue is full! (dropping {what})");
         }
         let n_others = std::mem::take(&mut self.n_others);
         if n_others > 0 {

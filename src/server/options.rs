@@ -22,6 +22,7 @@ Options of the server:
   --announce              tell everyone who comes and goes
   --history N             earlier messages that a newcomer gets [none]
   --motd FILE             text that a newcomer gets, at most 32 lines
+  --transcript FILE       file to which everything that is said is appended
   -v, -q                  log more; log warnings and errors only
 ";
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub config: Config,
     /// The file with the message of the day.
     pub motd: Option<PathBuf>,
+    /// The file that what is said is appended to.
+    pub transcript: Option<PathBuf>,
     /// The least important level that is logged.
     pub log_level: LevelFilter,
 }
@@ -55,6 +58,7 @@ impl Options {
         let n_history = value(&mut arguments, "--history", |text| whole(text, usize::MAX))?;
         let file = |text: &str| Ok(PathBuf::from(text));
         let motd = value(&mut arguments, "--motd", file)?;
+        let transcript = value(&mut arguments, "--transcript", file)?;
         let log_level = match (arguments.contains("-v"), arguments.contains("-q")) {
             (true, true) => {
                 return Err("-v and -q contradict each other; give one of them".to_owned());
@@ -78,6 +82,7 @@ impl Options {
                 ..default
             },
             motd,
+            transcript,
             log_level,
         })
     }
@@ -121,11 +126,15 @@ mod tests {
 
     #[test]
     fn what_the_room_does_besides_is_off_until_asked_for() {
-        let options = parsed("--announce --history 12 --motd day.txt");
+        let options = parsed("--announce --history 12 --motd day.txt --transcript=said.txt");
         assert!(options.config.room.announces);
         assert_eq!(options.config.room.n_history, 12);
         assert_eq!(options.motd, Some("day.txt".into()));
-        assert_eq!(parsed("").motd, None);
+        assert_eq!(options.transcript, Some("said.txt".into()));
+        let Options {
+            motd, transcript, ..
+        } = parsed("");
+        assert_eq!((motd, transcript), (None, None));
     }
 
     #[test]

@@ -43,6 +43,7 @@ fn help_names_every_option_and_fits_a_screen() {
         "--announce",
         "--history",
         "--motd",
+        "--transcript",
         "-v",
         "-q",
     ];
