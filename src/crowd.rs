@@ -89,6 +89,8 @@ struct Crowd<'a> {
 struct Talk {
     begin: Instant,
     schedule: Schedule,
+    /// When those who do not talk ask something.
+    asking: Option<Schedule>,
     lateness: Histogram<u64>,
     progress: Progress,
 }
@@ -162,9 +164,12 @@ impl<'a> Crowd<'a> {
         let server_cpu = || options.pid.map(process::cpu).transpose();
         let server_memory = options.pid.map(process::memory).transpose()?;
         let (own_cpu_before, server_cpu_before) = (own_cpu()?, server_cpu()?);
+        let n_askers = options.n_clients - options.n_talkers;
         let mut talk = Talk {
             begin: Instant::now(),
             schedule: Schedule::new(options.n_talkers, options.rate, options.seconds),
+            asking: (options.ask.is_some() && n_askers > 0)
+                .then(|| Schedule::new(n_askers, options.rate, options.seconds)),
             lateness: tally::histogram()?,
             progress: Progress::new(options.json),
         };
@@ -230,7 +235,24 @@ impl<'a> Crowd<'a> {
             let lateness = due.elapsed().as_micros() as u64;
             talk.lateness.saturating_record(lateness);
         }
-        Ok(Some(talk.begin + due.next))
+        let next = self.ask_what_is_due(talk)?;
+        let next = next.map_or(due.next, |next| next.min(due.next));
+        Ok(Some(talk.begin + next))
+    }
+
+    /// Sends what those who do not talk ask now. Returns when to ask more, if that is to be.
+    fn ask_what_is_due(&mut self, talk: &mut Talk) -> io::Result<Option<Duration>> {
+        let askers = self.clients.list.split_at_mut(self.options.n_talkers).1;
+        let can_ask = |asker: usize| askers[asker].n_unsent() == 0;
+        let asking = talk.asking.as_mut();
+        let Some(due) = asking.and_then(|it| it.due(talk.begin.elapsed(), can_ask)) else {
+            return Ok(None);
+        };
+        let line = self.options.ask.as_deref().unwrap_or_default();
+        for turn in due.turns {
+            askers[turn.talker].send(format!("{line}\n").repeat(turn.n_messages).as_bytes())?;
+        }
+        Ok(Some(due.next))
     }
 
     /// Waits for `n_expected` deliveries, unless the server has fallen silent or takes too long.

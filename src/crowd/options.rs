@@ -21,6 +21,7 @@ Options of the crowd:
   --clients N             clients that join [100]
   --churn N               others that join and leave before each of them [none]
   --talkers N             clients that talk [all]
+  --ask LINE              line that all others send as often [none]
   --rate N                messages per second per talker, 0 for no limit [5]
   --size N                bytes per message [64]
   --seconds N             time that they talk [5]
@@ -40,6 +41,8 @@ pub struct Options {
     pub n_churn: usize,
     /// Clients that talk; at least 1.
     pub n_talkers: usize,
+    /// Line that all other clients send as often as the talkers talk.
+    pub ask: Option<String>,
     /// Messages per second per talker, or `None` for as many as the sockets take.
     pub rate: Option<f64>,
     /// Bytes per message, enough for a stamp.
@@ -63,6 +66,7 @@ impl Options {
         let n_clients = value(&mut arguments, "--clients", |text| whole(text, MAX_CLIENTS))?;
         let n_clients = n_clients.unwrap_or(100);
         let n_talkers = value(&mut arguments, "--talkers", |text| whole(text, usize::MAX))?;
+        let ask = value(&mut arguments, "--ask", |text| Ok(text.to_owned()))?;
         let n_churn = value(&mut arguments, "--churn", |text| whole(text, MAX_CLIENTS))?;
         let n_churn = n_churn.unwrap_or(0);
         if n_clients * (n_churn + 1) > MAX_CLIENTS {
@@ -93,6 +97,7 @@ impl Options {
             n_clients,
             n_talkers: n_talkers.unwrap_or(n_clients).min(n_clients),
             n_churn,
+            ask,
             rate: (!line_interval.is_zero()).then(|| 1.0 / line_interval.as_secs_f64()),
             size: size.unwrap_or(64).max(MIN_SIZE),
             seconds: duration.map_or(5.0, |duration| duration.as_secs_f64()),
@@ -110,12 +115,13 @@ mod tests {
 
     #[test]
     fn a_crowd_takes_an_address_and_its_options() {
-        let line = "4321 --clients 20 --talkers 50 --churn 3 --rate 0 --size 1 --json";
+        let line = "4321 --clients 20 --talkers 50 --ask /who --churn 3 --rate 0 --size 1 --json";
         let options = Options {
             address: "127.0.0.1:4321".to_owned(),
             n_clients: 20,
             n_talkers: 20,
             n_churn: 3,
+            ask: Some("/who".to_owned()),
             rate: None,
             size: MIN_SIZE,
             seconds: 5.0,

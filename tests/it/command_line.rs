@@ -51,6 +51,7 @@ fn help_names_every_option_and_fits_a_screen() {
     let crowd = [
         "--clients",
         "--talkers",
+        "--ask",
         "--size",
         "--pid",
         "--protocol",
