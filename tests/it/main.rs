@@ -12,8 +12,10 @@
 mod bots;
 mod bytes;
 mod command_line;
+mod commands;
 mod control;
 mod fairness;
+mod history;
 mod house;
 mod limits;
 mod log;
@@ -26,3 +28,4 @@ mod siege;
 mod slow_clients;
 mod soak;
 mod support;
+mod transcript;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use trio_chat::protocol::notice::Notice;
 use trio_chat::protocol::{MAX_LINE, MAX_NAME};
 use trio_chat::room::frame::FULL_FRAME;
-use trio_chat::room::outbox;
+use trio_chat::room::{history, outbox};
 use trio_chat::server::shared::Config;
 
 /// Returns the cells of the table in a section of the README, row by row, without the head.
@@ -114,6 +114,15 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
         ("without a name", vec![]),
         // The unit tests of `seats` hold the source to the /64.
         ("one address", vec![min_share, 64]),
+        ("private messages, answers", vec![]),
+        ("history", vec![bytes(history::MAX_BYTES)]),
+        (
+            "transcript",
+            vec![
+                constant("server/transcript.rs", "QUEUE_FRAMES"),
+                bytes(outbox::MAX_BYTES),
+            ],
+        ),
         ("joins", vec![1000 / join_interval]),
         ("last words", vec![last_words]),
         (

@@ -4,6 +4,7 @@
 mod client;
 mod flood;
 mod log_line;
+mod netcat;
 mod output;
 mod proc;
 mod process;
@@ -13,6 +14,7 @@ mod source;
 pub use client::{Client, n_missed};
 pub use flood::Flood;
 pub use log_line::{has_log_shape, log_text};
+pub use netcat::Netcat;
 pub use output::Output;
 pub use process::Process;
 pub use server::TestServer;
