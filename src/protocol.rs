@@ -8,6 +8,7 @@ pub mod notice;
 pub mod telnet;
 pub mod lines;
 pub mod text;
+pub mod addressee;
 pub mod command;
 pub mod utterance;
 pub mod alphabets;

@@ -96,7 +96,7 @@ impl Room {
             }
             Event::Renamed { id, name } => self.rename(id, &name),
             Event::AskedWho(id) => self.who(id),
-            Event::SaidTo { from, words } => self.say_to(from, &words),
+            Event::SaidTo { from, letter } => self.say_to(from, &letter),
             Event::Replied { from, text } => self.reply(from, &text),
             Event::Told { id, lines } => {
                 self.tell(id, &lines);

@@ -1,6 +1,8 @@
 //! Parses commands: lines that begin with `/`. Who is meant, and what a command does, is left to the
 //! session and the room.
 
+use super::addressee::Letter;
+
 /// What `/help` answers.
 pub const HELP: &str = "\
 * /help            show this
@@ -24,8 +26,8 @@ pub enum Command {
     Me(String),
     /// Takes another name.
     Nick(String),
-    /// Says something to one other client: its name, in quotes or not, and the text.
-    Message(String),
+    /// Says something to one other client.
+    Message(Letter),
     /// Says something to the client that has last written to this one.
     Reply(String),
     /// Leaves.
@@ -52,7 +54,7 @@ impl Command {
             "who" => Self::Who,
             "me" => with_text(Self::Me),
             "nick" => with_text(Self::Nick),
-            "msg" => with_text(Self::Message),
+            "msg" => with_text(|words| Self::Message(Letter::new(words))),
             "r" => with_text(Self::Reply),
             "quit" | "exit" => Self::Quit,
             _ => Self::Unknown,
@@ -72,8 +74,8 @@ mod tests {
             ("me  waves ", Command::Me("waves".to_owned())),
             ("nick Ada 2", Command::Nick("Ada 2".to_owned())),
             (
-                "msg \"Ada 2\" hi",
-                Command::Message("\"Ada 2\" hi".to_owned()),
+                "msg Ada hi",
+                Command::Message(Letter::new("Ada hi".to_owned())),
             ),
             ("r\thi", Command::Reply("hi".to_owned())),
             ("exit", Command::Quit),

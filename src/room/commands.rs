@@ -4,6 +4,7 @@
 use super::Room;
 use super::arrivals::Change;
 use super::event::ClientId;
+use crate::protocol::addressee::Letter;
 use crate::protocol::notice::Notice;
 use crate::protocol::{message_to, message_to_you};
 use std::sync::Arc;
@@ -25,9 +26,9 @@ impl Room {
         self.answer(asking, list);
     }
 
-    /// `/msg`: passes a text to the member whose name precedes it in `words`.
-    pub(super) fn say_to(&mut self, from: ClientId, words: &str) {
-        match self.directory.addressee(words) {
+    /// `/msg`: passes a text to the member that the `letter` is for.
+    pub(super) fn say_to(&mut self, from: ClientId, letter: &Letter) {
+        match self.directory.addressee(letter) {
             Some((_, "")) => self.notify(from, &Notice::IncompleteCommand),
             Some((to, text)) => self.pass(from, to, text),
             None => self.notify(from, &Notice::NobodyOfThatName),
@@ -116,8 +117,8 @@ mod tests {
     use crate::room::outbox::testing::heard;
 
     fn say_to(room: &mut Room, from: ClientId, words: &str) {
-        let words = words.to_owned();
-        room.apply(Event::SaidTo { from, words });
+        let letter = Letter::new(words.to_owned());
+        room.apply(Event::SaidTo { from, letter });
     }
 
     fn reply(room: &mut Room, from: ClientId, text: &str) {

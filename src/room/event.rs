@@ -1,6 +1,7 @@
 //! Lists everything that can happen in the room. The consequences are left to the room.
 
 use super::outbox::Outbox;
+use crate::protocol::addressee::Letter;
 use std::sync::Arc;
 
 /// The number of a connection. Connections are counted from 0, and no number is used twice.
@@ -42,8 +43,8 @@ pub enum Event {
     SaidTo {
         /// Its number.
         from: ClientId,
-        /// The other's name, in quotes or not, and the text.
-        words: String,
+        /// The other's name, and the text.
+        letter: Letter,
     },
     /// A member answers the one that has last said something to it alone.
     Replied {

@@ -1,6 +1,7 @@
 //! Lets sessions into the room. Only this file knows that the broadcaster's inbox puts everything
 //! that is said in order.
 
+use crate::protocol::addressee::Letter;
 use crate::room::event::{ClientId, Event};
 use crate::room::outbox::Outbox;
 use crossbeam_channel::Sender;
@@ -66,15 +67,15 @@ impl Presence<'_> {
         })
     }
 
-    /// Says something to the member whose name precedes it in `words`. Blocks as [`say`](Self::say)
+    /// Says something to the member that the `letter` is for. Blocks as [`say`](Self::say)
     /// does.
     ///
     /// # Errors
     /// When the room is closed, or has failed.
-    pub fn say_to(&self, words: String) -> Result<(), Closed> {
+    pub fn say_to(&self, letter: Letter) -> Result<(), Closed> {
         self.send(Event::SaidTo {
             from: self.id,
-            words,
+            letter,
         })
     }
 

@@ -7,7 +7,7 @@ use crate::protocol::command::{Command, HELP};
 use crate::protocol::message;
 use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
-use crate::server::handle::{Closed, Presence};
+use crate::server::handle::Presence;
 use crate::server::shared::Shared;
 
 /// Carries out `command` for the client `id`, whose name it may change.
@@ -26,7 +26,7 @@ pub fn obey(
         Command::Help => presence.tell(HELP.to_owned()),
         Command::Who => presence.ask_who(),
         Command::Me(text) => presence.say(message(name.shown(), &format!("*{text}*"))),
-        Command::Message(words) => presence.say_to(words),
+        Command::Message(letter) => presence.say_to(letter),
         Command::Reply(text) => presence.reply(text),
         Command::Nick(given) => match name.change(&given) {
             Ok(changed) => {
@@ -56,12 +56,6 @@ pub fn obey(
 pub fn tell_name(name: &Name<'_>, presence: &Presence<'_>) -> Result<(), End> {
     let notice = Notice::YouAre(name.shown().to_string());
     presence.tell(notice.line()).map_err(End::from)
-}
-
-impl From<Closed> for End {
-    fn from(_: Closed) -> Self {
-        Self::Stopped
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tells the log and the client why a session has ended.
 
 use crate::protocol::notice::Notice;
+use crate::server::handle::Closed;
 use std::fmt;
 use std::io;
 
@@ -54,6 +55,12 @@ impl From<io::Error> for End {
             io::ErrorKind::WouldBlock => Self::TooSlow,
             _ => Self::Failed(error),
         }
+    }
+}
+
+impl From<Closed> for End {
+    fn from(_: Closed) -> Self {
+        Self::Stopped
     }
 }
 
