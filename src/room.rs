@@ -182,7 +182,7 @@ impl Room {
 
     fn join(&mut self, id: ClientId, name: Option<Arc<str>>, mut outbox: Outbox) {
         if name.is_some()
-            && let Some((frame, n_messages)) = self.history.frame(&self.memory)
+            && let Some((frame, n_messages)) = self.history.frame()
         {
             // The history ends where the part of the current frame begins that the member gets.
             outbox.send(&frame, 0, n_messages, Vec::new());

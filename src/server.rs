@@ -45,10 +45,11 @@ pub fn run(options: &Options, stop: &Receiver<()>, reopen: Arc<AtomicBool>) -> R
     if let Some(path) = &options.motd {
         config.message_of_the_day = motd::load(path)?;
     }
+    let listeners = listener::listen(&options.addresses)?;
+    // Only now: a server that cannot start must not touch the transcript of one that runs.
     let transcript = options.transcript.as_ref();
     let transcript = transcript.map(|path| Transcript::open(path, reopen));
     let transcript = transcript.transpose()?;
-    let listeners = listener::listen(&options.addresses)?;
     for address in listeners.iter().map(Listener::address) {
         log::info!("Trio chat server listening on {address}");
         if !address.ip().to_canonical().is_loopback() {

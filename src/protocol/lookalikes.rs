@@ -80,6 +80,12 @@ pub fn seems_to_be_the_servers(name: &str) -> bool {
     signs.starts_with('*') || signs.contains('>')
 }
 
+/// Whether `name` could make a private message seem to be somebody else's: "Rick (to you): hi".
+pub fn seems_to_be_private(name: &str) -> bool {
+    let visible = name.replace(|it: char| it.is_whitespace() || !draws(it), "");
+    drawn(&visible).to_lowercase().contains(&drawn("(toyou"))
+}
+
 /// Returns the script of each character that `text` is drawn with. Returns `None` if it has digits,
 /// punctuation, or letters of some scripts that are drawn like others: Unicode has too many of those
 /// to tell apart.

@@ -19,6 +19,8 @@ pub fn check(given: &str) -> Result<String, Notice> {
         Err(Notice::LongName)
     } else if lookalikes::seems_to_be_the_servers(&shown) {
         Err(Notice::ReservedName)
+    } else if lookalikes::seems_to_be_private(&shown) {
+        Err(Notice::PrivateName)
     } else if let Some((first, second)) = alphabets::mixed(&shown) {
         Err(Notice::MixedAlphabets(first, second))
     } else {
@@ -168,6 +170,9 @@ mod tests {
             "\u{1d159}* hi",
         ] {
             assert_eq!(check(given), Err(Notice::ReservedName), "{given:?}");
+        }
+        for given in ["Rick (to you): hi", "a (TO  YOU)", "（to you）", "a(to you"] {
+            assert_eq!(check(given), Err(Notice::PrivateName), "{given:?}");
         }
     }
 

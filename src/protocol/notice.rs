@@ -20,6 +20,8 @@ pub enum Notice {
     LongName,
     /// The name could be mistaken for a line of the server's, or for a name with a message.
     ReservedName,
+    /// The name could make a private message seem to be somebody else's.
+    PrivateName,
     /// The name mixes letters of two scripts that must not stand in one name.
     MixedAlphabets(Script, Script),
     /// Somebody else has the name, or one that looks the same.
@@ -90,12 +92,13 @@ const ALIKE: &str = " look alike. Use one alphabet.";
 
 impl Notice {
     /// Notices whose text never varies.
-    const FIXED: [Self; 22] = [
+    const FIXED: [Self; 23] = [
         Self::Welcome,
         Self::EnterName,
         Self::InvisibleName,
         Self::LongName,
         Self::ReservedName,
+        Self::PrivateName,
         Self::NotAName,
         Self::Foreign,
         Self::LastTry,
@@ -122,6 +125,7 @@ impl Notice {
             Self::InvisibleName
                 | Self::LongName
                 | Self::ReservedName
+                | Self::PrivateName
                 | Self::MixedAlphabets(..)
                 | Self::TakenName { .. }
                 | Self::NotAName
@@ -151,6 +155,7 @@ impl fmt::Display for Notice {
             Self::ReservedName => {
                 out.write_str("* A name cannot contain \">\" or start with \"*\".")
             }
+            Self::PrivateName => out.write_str("* A name cannot contain \"(to you)\"."),
             Self::MixedAlphabets(first, second) => {
                 let scripts = format!("{first} and {second}").replace('_', " ");
                 write!(out, "* Letters of {scripts}{ALIKE}")

@@ -5,6 +5,14 @@ use super::command::Command;
 use super::lines::Line;
 use super::text;
 
+/// Signs that people take for a slash: the usual one, the wide one of Chinese and Japanese keyboards,
+/// and those of division and of fractions.
+const SLASHES: [char; 4] = ['/', '\u{ff0f}', '\u{2215}', '\u{2044}'];
+
+/// What begins the codes of cursor and function keys, and the characters that may follow it.
+const ESCAPE: char = '\u{1b}';
+const KEYS: &str = "[OABCDFH~123456;";
+
 /// What a client wants with a piece of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Utterance {
@@ -48,31 +56,33 @@ impl Speech {
         if !text::is_visible(text) {
             return None;
         }
+        let mut said = text;
         if self.begun == Begun::Nothing
-            && let Some(rest) = after_slash(text)
+            && let Some(rest) = after_slash(&piece.text, text)
         {
-            if !rest.starts_with('/') {
+            if !rest.starts_with(SLASHES) {
                 self.begun = Begun::Command;
-                let command = if piece.last {
-                    Command::parse(rest)
-                } else {
-                    Command::Long
-                };
-                return Some(Utterance::Asked(command));
+                let whole = piece.last.then(|| Command::parse(rest));
+                return Some(Utterance::Asked(whole.unwrap_or(Command::Long)));
             }
-            self.begun = Begun::Text;
-            return Some(Utterance::Said(rest.to_owned()));
+            said = rest;
         }
         self.begun = Begun::Text;
-        Some(Utterance::Said(text.to_owned()))
+        Some(Utterance::Said(said.to_owned()))
     }
 }
 
-/// Returns what follows the slash, if `text` seems to begin with one. A character that draws nothing
-/// must not make a secret public.
-fn after_slash(text: &str) -> Option<&str> {
-    let hides = |character: char| !character.is_ascii_graphic() && !text::draws(character);
-    text.trim_start_matches(hides).strip_prefix('/')
+/// Returns what follows the slash, if `text` seems to begin with one. Neither a character that draws
+/// nothing nor a key that was pressed before the slash must make a secret public. `typed` is the text
+/// before it was cleaned.
+fn after_slash<'a>(typed: &str, text: &'a str) -> Option<&'a str> {
+    let is_key = typed.trim_start().starts_with(ESCAPE);
+    let hides = |character: char| {
+        character == char::REPLACEMENT_CHARACTER
+            || is_key && KEYS.contains(character)
+            || !character.is_ascii_graphic() && !text::draws(character)
+    };
+    text.trim_start_matches(hides).strip_prefix(SLASHES)
 }
 
 #[cfg(test)]
@@ -133,12 +143,24 @@ mod tests {
         let asked = Utterance::Asked;
         assert_eq!(meant(&[(" /who ", true, true)]), [asked(Command::Who)]);
         assert_eq!(meant(&[("/", true, true)]), [asked(Command::Unknown)]);
-        for hidden in ["\u{200e}/who", "\u{feff}/who", "\u{301}/who", "\u{1b}/who"] {
+        for hidden in [
+            "\u{200e}/who",
+            "\u{feff}/who",
+            "\u{301}/who",
+            "\u{1b}/who",
+            "\u{fffd}/who",
+            "\u{ff0f}who",
+            "\u{2215}who",
+            "\u{1b}[A/who",
+            "\u{1b}[D\u{1b}[3~/who",
+        ] {
             assert_eq!(meant(&[(hidden, true, true)]), [asked(Command::Who)]);
         }
         assert_eq!(meant(&[("//who", true, true)]), said(&["/who"]));
         assert_eq!(meant(&[("///", true, true)]), said(&["//"]));
         assert_eq!(meant(&[("a /who", true, true)]), said(&["a /who"]));
+        assert_eq!(meant(&[("[A/who", true, true)]), said(&["[A/who"]));
+        assert_eq!(meant(&[("\u{1b}[Ahi", true, true)]), said(&["[Ahi"]));
     }
 
     #[test]

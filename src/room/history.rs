@@ -41,8 +41,9 @@ impl History {
         }
     }
 
-    /// Returns what a newcomer gets, and the number of messages in it, if there are any.
-    pub fn frame(&mut self, memory: &FrameMemory) -> Option<(Arc<Frame>, u64)> {
+    /// Returns what a newcomer gets, and the number of messages in it, if there are any. This is not
+    /// memory that slow clients take from others: each seat counts for a whole history.
+    pub fn frame(&mut self) -> Option<(Arc<Frame>, u64)> {
         if self.lines.is_empty() {
             return None;
         }
@@ -50,7 +51,7 @@ impl History {
             let mut text = Notice::History(self.lines.len()).line();
             text.extend(self.lines.iter().map(String::as_str));
             text += &Notice::UpToDate.line();
-            memory.frame(text.as_bytes())
+            FrameMemory::default().frame(text.as_bytes())
         });
         Some((Arc::clone(frame), self.lines.len() as u64))
     }
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     fn text(history: &mut History) -> String {
-        let frame = history.frame(&FrameMemory::default());
+        let frame = history.frame();
         frame.map_or(String::new(), |(frame, _)| {
             String::from_utf8(frame.to_vec()).unwrap()
         })
@@ -98,10 +99,10 @@ mod tests {
 
     #[test]
     fn newcomers_share_one_frame_until_the_next_message() {
-        let (mut history, memory) = (History::new(2), FrameMemory::default());
+        let mut history = History::new(2);
         history.push("a\n".to_owned());
-        let (first, _) = history.frame(&memory).unwrap();
-        let (second, _) = history.frame(&memory).unwrap();
+        let (first, _) = history.frame().unwrap();
+        let (second, _) = history.frame().unwrap();
         assert!(Arc::ptr_eq(&first, &second));
     }
 

@@ -24,6 +24,7 @@ pub struct Member {
     n_messages_before: u64,
     /// Answers that this member alone gets, after the current frame.
     answers: Vec<Arc<Frame>>,
+    n_answer_bytes: usize,
     /// Number of further answers, which did not fit.
     n_answers_missed: u64,
 }
@@ -39,6 +40,7 @@ impl Member {
             n_bytes_before: frame.bytes().len(),
             n_messages_before: frame.n_messages(),
             answers: Vec::new(),
+            n_answer_bytes: 0,
             n_answers_missed: 0,
         }
     }
@@ -46,10 +48,10 @@ impl Member {
     /// Takes an answer that goes out after the current frame, if it fits the outbox however large
     /// that frame gets. Otherwise returns false, and the answer counts as missed.
     pub fn take_answer(&mut self, answer: Arc<Frame>) -> bool {
-        let n_waiting: usize = self.answers.iter().map(|answer| answer.len()).sum();
-        let n_bytes = MAX_FRAME + n_waiting + answer.len();
-        let fits = self.outbox.has_room_for(n_bytes);
+        let n_bytes = self.n_answer_bytes + answer.len();
+        let fits = self.outbox.has_room_for(MAX_FRAME + n_bytes);
         if fits {
+            self.n_answer_bytes = n_bytes;
             self.answers.push(answer);
         } else {
             self.n_answers_missed += 1;
@@ -63,6 +65,7 @@ impl Member {
         let from = take(&mut self.n_bytes_before);
         let n_messages = n_messages - take(&mut self.n_messages_before);
         let answers = take(&mut self.answers);
+        self.n_answer_bytes = 0;
         let n_missed = take(&mut self.n_answers_missed);
         self.outbox.miss(n_missed);
         if n_messages == 0 && answers.is_empty() {

@@ -1,8 +1,8 @@
 //! Loads the message of the day, and makes it fit for terminals. Sending it is left to the session.
 
 use crate::protocol::{MAX_LINE, text};
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Maximum number of lines.
@@ -15,10 +15,19 @@ const MAX_LINES: usize = 32;
 pub fn load(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| {
-            let most = (MAX_LINES * (MAX_LINE + 2)) as u64;
-            file.take(most).read_to_end(&mut bytes)
+    let read = |file: File| {
+        let most = (MAX_LINES * (MAX_LINE + 2)) as u64;
+        file.take(most).read_to_end(&mut bytes)
+    };
+    // To open a pipe would wait for its other end.
+    let metadata = fs::metadata(path);
+    metadata
+        .and_then(|metadata| {
+            if metadata.is_file() {
+                File::open(path).and_then(read)
+            } else {
+                Err(io::Error::other("it is not a file"))
+            }
         })
         .map_err(|error| format!("Cannot read the message of the day from {shown}: {error}."))?;
     lines(&bytes).ok_or_else(|| {
@@ -59,5 +68,7 @@ mod tests {
     fn a_file_that_cannot_be_read_is_named() {
         let message = load(Path::new("/nowhere/motd")).unwrap_err();
         assert!(message.contains("/nowhere/motd: "), "{message}");
+        let message = load(Path::new("/dev/zero")).unwrap_err();
+        assert!(message.contains("/dev/zero: it is not a file"), "{message}");
     }
 }

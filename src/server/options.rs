@@ -56,7 +56,10 @@ impl Options {
         let name_timeout = value(&mut arguments, "--name-timeout", seconds)?;
         let announces = arguments.contains("--announce");
         let n_history = value(&mut arguments, "--history", |text| whole(text, usize::MAX))?;
-        let file = |text: &str| Ok(PathBuf::from(text));
+        let file = |text: &str| match text {
+            "" => Err("give the name of a file".to_owned()),
+            _ => Ok(PathBuf::from(text)),
+        };
         let motd = value(&mut arguments, "--motd", file)?;
         let transcript = value(&mut arguments, "--transcript", file)?;
         let log_level = match (arguments.contains("-v"), arguments.contains("-q")) {
@@ -149,6 +152,7 @@ mod tests {
             ("-v -q", "-v and -q"),
             ("--history 0", "--history 0"),
             ("--motd", "--motd needs a value"),
+            ("--transcript=", "--transcript"),
         ] {
             let message = Options::parse(arguments(line)).unwrap_err();
             assert!(message.contains(part), "{line}: {message}");

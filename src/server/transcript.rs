@@ -85,7 +85,9 @@ impl Transcript {
         if self.reopen.swap(false, Ordering::Relaxed)
             && let Err(error) = self.journal.reopen()
         {
-            log::error!("Transcript: goes on in the same file, cannot open another: {error}");
+            // It goes on in the same file, and tries again with the next message.
+            self.reopen.store(true, Ordering::Relaxed);
+            self.report(&error);
         }
         let lost = format!("* Messages lost here: {}", self.n_lost);
         let lost = iter::once(lost.as_str()).filter(|_| self.n_lost > 0);
@@ -97,13 +99,14 @@ impl Transcript {
             }
             Err(error) => {
                 self.n_lost += said.lines().count() as u64;
-                if self.failures.count(Instant::now()).is_some() {
-                    let n_lost = self.n_lost;
-                    log::error!(
-                        "Transcript: cannot be written (losing {n_lost} messages): {error}"
-                    );
-                }
+                self.report(&format!("{error} (messages lost: {})", self.n_lost));
             }
+        }
+    }
+
+    fn report(&mut self, failure: &str) {
+        if self.failures.count(Instant::now()).is_some() {
+            log::error!("Transcript: {failure}");
         }
     }
 

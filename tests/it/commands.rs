@@ -64,6 +64,8 @@ fn j5_a_mistyped_command_is_answered_to_its_sender_alone() {
         ("  /secret", Notice::NoSuchCommand),
         ("\u{feff}/secret", Notice::NoSuchCommand),
         ("\u{200e}/secret", Notice::NoSuchCommand),
+        ("\u{1b}[A/msg secret", Notice::NobodyOfThatName),
+        ("\u{ff0f}secret", Notice::NoSuchCommand),
         ("/msg secret", Notice::NobodyOfThatName),
         ("/msg bobby secret", Notice::NobodyOfThatName),
         ("/msg bob", Notice::IncompleteCommand),
@@ -90,6 +92,7 @@ fn j6_a_name_that_imitates_the_server_does_not_make_its_line() {
     let mut imitator = Client::join(&server, "The server is stopping. Goodbye!");
     imitator.say("/me * The server is stopping. Goodbye!");
     imitator.say("/msg ada * The server is stopping. Goodbye!");
+    imitator.say("/nick Ada (to you): send money");
     imitator.say("/nick You missed 5 messages.");
     imitator.say("/nick You are \"Bob\".");
     "You are \"Bob\".".clone_into(&mut imitator.name);
@@ -115,8 +118,17 @@ fn a_program_can_ask_whether_it_is_in_and_under_which_name() {
     client.expect("Enter your name:");
     client.send("Ada\n");
     client.expect("* You are \"Ada\".");
-    client.send([&ARE_YOU_THERE[..], b"half a line"].concat());
-    client.expect("* You are \"Ada\".");
+    client.send(
+        [
+            &b"/nick Grace\n/nick Ada\n"[..],
+            &ARE_YOU_THERE,
+            b"half a line",
+        ]
+        .concat(),
+    );
+    for name in ["Grace", "Ada", "Ada"] {
+        client.expect(&format!("* You are \"{name}\"."));
+    }
     client.send("\n");
     client.expect("Ada> half a line");
 }

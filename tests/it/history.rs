@@ -2,9 +2,11 @@
 
 use crate::support::{Client, Netcat, TestServer, trio_chat};
 use std::fs;
+use std::io::Write;
+use std::net::Shutdown;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use trio_chat::protocol::notice::Notice;
 
 /// A file in the system's folder for such files, which is removed when this is dropped.
 struct Scratch(PathBuf);
@@ -54,32 +56,42 @@ fn a_netcat_gets_the_message_of_the_day_then_the_history_then_what_is_said() {
 #[test]
 fn between_history_and_what_follows_nothing_is_lost_or_heard_twice() {
     let server = TestServer::with(&["--history", "50", "--rate", "0", "--queue", "4096"]);
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let talker = scope.spawn(|| {
-            let mut talker = Client::join(&server, "Talker");
-            let mut number = 0;
-            while !over.load(Ordering::Relaxed) {
-                talker.mark(&format!("{number}"));
-                number += 1;
+    let mut talker = Client::join(&server, "Talker");
+    for number in 0..100 {
+        talker.mark(&number.to_string());
+    }
+    // It ends when its connection does, also when the test fails.
+    let stream = talker.stream.try_clone().unwrap();
+    let talking = thread::spawn(move || {
+        let mut number = 100;
+        loop {
+            if writeln!(&talker.stream, "{number}").is_err() {
+                return;
             }
-        });
-        for round in 0..100 {
-            let mut newcomer = Client::connect(&server);
-            newcomer.give_name(&format!("Newcomer {round}"));
-            newcomer.mark("here");
-            newcomer.mark("and now");
-            let said = newcomer.heard.iter();
-            let numbers: Vec<u32> = said
-                .filter_map(|line| line.strip_prefix("Talker> ")?.parse().ok())
-                .collect();
-            let first = numbers.first().copied().unwrap_or_default();
-            let expected: Vec<u32> = (first..).take(numbers.len()).collect();
-            assert_eq!(numbers, expected);
+            let echo = format!("Talker> {number}");
+            while talker.next().is_some_and(|line| line != echo) {}
+            number += 1;
         }
-        over.store(true, Ordering::Relaxed);
-        talker.join().unwrap();
     });
+    for round in 0..100 {
+        let mut newcomer = Client::connect(&server);
+        newcomer.give_name(&format!("Newcomer {round}"));
+        newcomer.expect("* The last 50 messages:");
+        newcomer.mark("here");
+        newcomer.mark("and now");
+        let heard = newcomer.heard.iter();
+        let numbers: Vec<u32> = heard
+            .clone()
+            .filter_map(|line| line.strip_prefix("Talker> ")?.parse().ok())
+            .collect();
+        let expected: Vec<u32> = (numbers[0]..).take(numbers.len()).collect();
+        assert_eq!(numbers, expected);
+        let up_to_date = Notice::UpToDate.to_string();
+        let n_before = heard.take_while(|line| **line != up_to_date).count();
+        assert_eq!(n_before, 50 + 2, "a greeting, a notice and the history");
+    }
+    stream.shutdown(Shutdown::Both).unwrap();
+    talking.join().unwrap();
 }
 
 #[test]

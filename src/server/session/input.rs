@@ -67,11 +67,15 @@ impl<'a> Input<'a> {
     /// The reason why nothing comes.
     pub fn next(&mut self) -> Result<Sent, End> {
         loop {
+            if let Some(line) = self.lines.next_line() {
+                return Ok(Sent::Line(line));
+            }
+            // After all lines that came with it, so that it can be used as a barrier.
             if self.lines.take_are_you_there() {
                 return Ok(Sent::AreYouThere);
             }
-            if let Some(line) = self.buffered_line()? {
-                return Ok(Sent::Line(line));
+            if self.lines.is_finished() {
+                return Err(End::ClosedByPeer);
             }
             self.read()?;
         }

@@ -4,11 +4,13 @@
 use crate::net::connection::{Connection, SEND_BUFFER};
 use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
+use crate::room::frame::{Frame, MAX_FRAME};
 use crate::room::outbox::{Delivery, Frames, Outbox};
 use crate::server::shared::{Shared, Stop};
 use crate::server::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
@@ -94,8 +96,11 @@ fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Resul
         }
         threads::panic_if_told(bytes);
         connection.write_all(bytes)?;
-        let mut answers = delivery.answers.iter();
-        answers.try_for_each(|answer| connection.write_all(answer))
+        match &*delivery.answers {
+            [] => Ok(()),
+            [answer] => connection.write_all(answer),
+            answers => connection.write_all(&concat(answers)),
+        }
     })?;
     tell_missed(connection, n_missed_at_end)?;
     if stop.has_begun() {
@@ -104,11 +109,21 @@ fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Resul
     Ok(())
 }
 
+fn concat(answers: &[Arc<Frame>]) -> Vec<u8> {
+    answers
+        .iter()
+        .flat_map(|answer| answer.iter().copied())
+        .collect()
+}
+
 /// Returns the send buffer's size for a frame of `n_bytes`, when it is `current` now, both in
 /// bytes. A write that has to wait for its second half costs as much as two, so the buffer grows
-/// with the frames. It shrinks when they are much smaller again.
+/// with the frames. It shrinks when they are much smaller again. It does not grow for a history,
+/// which is larger than any frame and sent only once.
 fn send_buffer_for(n_bytes: usize, current: usize) -> usize {
-    if n_bytes > current || n_bytes < current / SHRINK_BELOW {
+    if n_bytes > MAX_FRAME {
+        current
+    } else if n_bytes > current || n_bytes < current / SHRINK_BELOW {
         n_bytes.next_power_of_two().max(SEND_BUFFER)
     } else {
         current
@@ -134,6 +149,7 @@ mod tests {
         assert_eq!(send_buffer_for(100, SEND_BUFFER), SEND_BUFFER);
         let grown = send_buffer_for(100_000, SEND_BUFFER);
         assert_eq!(grown, 128 * 1024);
+        assert_eq!(send_buffer_for(MAX_FRAME + 1, SEND_BUFFER), SEND_BUFFER);
         assert_eq!(send_buffer_for(grown / 8, grown), grown);
         assert_eq!(send_buffer_for(grown / 8 - 1, grown), SEND_BUFFER);
     }

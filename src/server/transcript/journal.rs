@@ -29,20 +29,24 @@ impl Journal {
     pub fn open(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         let cannot = |error| format!("Cannot write the transcript to {shown}: {error}.");
+        // It can be read too, so that a pipe does not wait for its other end.
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
         let journal = Self {
             path: path.to_owned(),
-            file: append_to(path).map_err(cannot)?,
+            file: options.open(path).map_err(cannot)?,
         };
         let tail = journal.tail().map_err(cannot)?;
-        let last = tail.rsplit(|byte| *byte == b'\n').next();
-        let last = last.unwrap_or_default();
-        if !is_begun(last) {
+        let mut lines = tail.rsplit(|byte| *byte == b'\n');
+        let partial = lines.next().unwrap_or_default();
+        let whole = lines.next().unwrap_or(partial);
+        if !tail.is_empty() && !is_stamped(whole) {
             return Err(format!(
                 "{shown} does not end like a transcript; give another file."
             ));
         }
-        if !last.is_empty() {
-            journal.cut(last.len() as u64).map_err(cannot)?;
+        if !partial.is_empty() {
+            journal.cut(partial.len() as u64).map_err(cannot)?;
         }
         Ok(journal)
     }
@@ -50,11 +54,11 @@ impl Journal {
     /// Opens the file again, since it has another name or none now.
     ///
     /// # Errors
-    /// When that is not possible. Then the file stays open that was.
-    pub fn reopen(&mut self) -> io::Result<()> {
-        let file = append_to(&self.path)?;
-        self.sync()?;
-        self.file = file;
+    /// One sentence, if that is not possible. Then the file stays open that was.
+    pub fn reopen(&mut self) -> Result<(), String> {
+        let earlier = std::mem::replace(&mut self.file, Self::open(&self.path)?.file);
+        // If its disk has failed, the new one may be on another.
+        let _ = earlier.sync_data();
         Ok(())
     }
 
@@ -70,7 +74,7 @@ impl Journal {
             text.extend([&stamp, " ", line, "\n"]);
         }
         if self.on_disk()?.is_some_and(|file| file.nlink() == 0) {
-            self.reopen()?;
+            self.reopen().map_err(io::Error::other)?;
         }
         let before = self.on_disk()?.map(|file| file.len());
         self.file.write_all(text.as_bytes()).inspect_err(|_| {
@@ -101,17 +105,24 @@ impl Journal {
         let tail = String::from_utf8_lossy(&tail);
         let line = |line: &str| {
             let text = line.get(STAMP.len()..)?;
-            is_begun(line.as_bytes()).then(|| text.to_owned())
+            is_stamped(line.as_bytes()).then(|| text.to_owned())
         };
         Ok(tail.lines().filter_map(line).collect())
     }
 
+    /// Returns the end of the file, from the beginning of a line.
     fn tail(&self) -> io::Result<Vec<u8>> {
         let mut tail = Vec::new();
-        if let Some(metadata) = self.on_disk()? {
-            let mut file = &self.file;
-            file.seek(SeekFrom::Start(metadata.len().saturating_sub(MAX_TAIL)))?;
-            file.take(MAX_TAIL).read_to_end(&mut tail)?;
+        let Some(metadata) = self.on_disk()? else {
+            return Ok(tail);
+        };
+        let begin = metadata.len().saturating_sub(MAX_TAIL);
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(begin))?;
+        file.take(MAX_TAIL).read_to_end(&mut tail)?;
+        if begin > 0 {
+            let line_end = tail.iter().position(|byte| *byte == b'\n');
+            tail.drain(..line_end.map_or(tail.len(), |at| at + 1));
         }
         Ok(tail)
     }
@@ -128,23 +139,13 @@ impl Journal {
     }
 }
 
-/// Opens the file at `path`. It can be read too, so that a pipe does not wait for its other end.
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)
-}
-
-/// Whether `line` is the beginning of a line that this file may have.
-fn is_begun(line: &[u8]) -> bool {
-    line.iter()
-        .zip(STAMP.bytes())
-        .all(|(byte, stamp)| match stamp {
-            b'0' => byte.is_ascii_digit(),
-            _ => *byte == stamp,
-        })
+/// Whether `line` begins with a stamp.
+fn is_stamped(line: &[u8]) -> bool {
+    let is_like = |(byte, stamp): (&u8, u8)| match stamp {
+        b'0' => byte.is_ascii_digit(),
+        _ => *byte == stamp,
+    };
+    line.len() >= STAMP.len() && line.iter().zip(STAMP.bytes()).all(is_like)
 }
 
 #[cfg(test)]
@@ -183,7 +184,10 @@ mod tests {
         journal.append(["Ada> hi", "* 3 lost"].into_iter()).unwrap();
         journal.sync().unwrap();
         let text = fs::read_to_string(&scratch.0).unwrap();
-        assert!(text.lines().all(|line| is_begun(line.as_bytes())), "{text}");
+        assert!(
+            text.lines().all(|line| is_stamped(line.as_bytes())),
+            "{text}"
+        );
         let again = Journal::open(&scratch.0).unwrap();
         assert_eq!(again.last_lines().unwrap(), ["Ada> hi", "* 3 lost"]);
     }
@@ -202,14 +206,32 @@ mod tests {
 
     #[test]
     fn a_file_that_is_something_else_is_left_alone() {
-        let scratch = Scratch::new("other");
-        fs::write(&scratch.0, "a letter\nto a friend").unwrap();
-        let message = Journal::open(&scratch.0).unwrap_err();
-        assert!(
-            message.contains("does not end like a transcript"),
-            "{message}"
-        );
-        assert_eq!(fs::read(&scratch.0).unwrap(), b"a letter\nto a friend");
+        for text in [
+            "a letter\nto a friend",
+            "a letter\n",
+            "2024",
+            "a\n2026-11-25",
+            "\n",
+        ] {
+            let scratch = Scratch::new("other");
+            fs::write(&scratch.0, text).unwrap();
+            let message = Journal::open(&scratch.0).unwrap_err();
+            assert!(
+                message.contains("does not end like a transcript"),
+                "{message}"
+            );
+            assert_eq!(fs::read_to_string(&scratch.0).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_line_whose_beginning_is_too_far_away_is_no_line() {
+        let scratch = Scratch::new("long");
+        let stamp = "2026-11-25T10:00:00Z ";
+        let long = format!("{stamp}Eve> {stamp}Bob> I confess").repeat(20_000);
+        fs::write(&scratch.0, format!("{long}\n{stamp}Ada> hi\n")).unwrap();
+        let journal = Journal::open(&scratch.0).unwrap();
+        assert_eq!(journal.last_lines().unwrap(), ["Ada> hi"]);
     }
 
     #[test]
