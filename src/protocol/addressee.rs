@@ -67,6 +67,8 @@ mod tests {
         assert_eq!(quoted[..3], ["q", "q \"x", "q \"x\" y"]);
         assert_eq!(names("ZOE\u{308}"), ["zoe\u{308}"]);
         assert!(names("").iter().all(String::is_empty));
+        // A quote that is not in front, behind a character of several bytes.
+        assert_eq!(names("ä\"b"), ["a\u{308}\"b"]);
     }
 
     #[test]
