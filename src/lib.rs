@@ -26,7 +26,8 @@
 //! | `transcript` | 0 or 1 | writes what the room hears to a file | unpark, disk | outbox dropped and drained |
 //! | `log` | 1 | writes log lines | its queue, standard error | the process ends |
 //!
-//! Bots and crowd have their own: `main`, a reader of the spam bot, and a `timer` for `--seconds`.
+//! Bots and crowd have their own: `main`, a reader of the spam bot, and a `timer` for `--seconds`. So
+//! has the terminal client: see `join`.
 //!
 //! # Channels
 //!
@@ -89,6 +90,8 @@
 pub mod arguments;
 /// Writes the log in a thread of its own. It must not use any other part.
 pub mod logging;
+/// Makes threads panic on order, for tests. It must not use any other part.
+pub mod faults;
 /// Turns signals into a stop. It must not use any other part.
 pub mod signals;
 /// Defines what goes over the wire. It must not use sockets, threads, the clock or any other part.
@@ -101,8 +104,11 @@ pub mod room;
 pub mod server;
 /// Connects and joins as a client. It must not use `server`.
 pub mod client;
-/// Runs clients that misbehave on purpose. They must not use `server`.
+/// Joins a room from a terminal or a pipe. It must not use `server`.
+pub mod join;
+/// Runs clients that misbehave on purpose. They must not use `server` or `join`.
 pub mod bots;
-/// Runs many clients at once, to measure a server. It must not use `server` or `bots`.
+/// Runs many clients at once, to measure a server. It must not use `server`, `join` or
+/// `bots`.
 #[cfg(target_os = "linux")]
 pub mod crowd;

@@ -7,18 +7,18 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use trio_chat::bots::{self, slow, spam};
 use trio_chat::server::options::{self, Options};
-use trio_chat::{logging, server, signals};
+use trio_chat::{join, logging, server, signals};
 
 /// Exit code for a command line that makes no sense.
 const WRONG_USAGE: u8 = 2;
 
 const HELP: &str = "\
-Trio Chat: one chat room over plain TCP. Join with: nc 127.0.0.1 1234
+Trio Chat: one chat room over plain TCP
 
 Usage:
   trio-chat [serve] [ADDR]...   run the room (default 127.0.0.1:1234)
-  trio-chat spam [ADDR]         a bot that talks as fast as it can
-  trio-chat slow [ADDR]         a bot that reads too slowly
+  trio-chat join [ADDR]         join it from a terminal; netcat can too
+  trio-chat spam|slow [ADDR]    bots that talk too fast and read too slowly
   trio-chat crowd [ADDR]        many clients at once, to measure a server with
 
 ADDR is HOST:PORT, or just a port of 127.0.0.1. Port 0 picks a free one.
@@ -58,6 +58,11 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
         print(concat!("trio-chat ", env!("CARGO_PKG_VERSION"), "\n"))
     } else {
         match command.as_str() {
+            "join" => {
+                let options = usage(join::options::Options::parse(arguments))?;
+                usage(join::check(&options))?;
+                join::run(options)
+            }
             "spam" => run_bot(&usage(bots::Options::parse(arguments))?, spam::run),
             "slow" => run_bot(&usage(bots::Options::parse(arguments))?, slow::run),
             "crowd" => crowd::run(&usage(crowd::Options::parse(arguments))?),
@@ -76,7 +81,7 @@ fn usage<T>(options: Result<T, String>) -> Result<T, Failure> {
 fn command(arguments: &mut Arguments) -> String {
     let mut behind = arguments.clone();
     match behind.subcommand() {
-        Ok(Some(word)) if ["serve", "spam", "slow", "crowd"].contains(&word.as_str()) => {
+        Ok(Some(word)) if ["serve", "join", "spam", "slow", "crowd"].contains(&word.as_str()) => {
             *arguments = behind;
             word
         }
@@ -86,6 +91,7 @@ fn command(arguments: &mut Arguments) -> String {
 
 fn help(command: &str) -> String {
     match command {
+        "join" => join::options::HELP.to_owned(),
         "spam" | "slow" => bots::HELP.to_owned(),
         "crowd" => crowd::HELP.to_owned(),
         _ => [HELP, options::HELP, HELP_END].concat(),

@@ -5,8 +5,8 @@
 //! SIGHUP, which is sent when a terminal closes, counts too, unless it was ignored at start, as
 //! under `nohup`.
 
-use crossbeam_channel::{Receiver, bounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::fs;
@@ -57,6 +57,36 @@ pub fn end_at_once() -> io::Result<()> {
         flag::register_conditional_shutdown(signal, 0, Arc::new(AtomicBool::new(true)))?;
     }
     Ok(())
+}
+
+/// Runs `action` at each signal that asks this process to stop, in a thread of its own.
+///
+/// # Errors
+/// When a signal cannot be caught or a thread cannot be started.
+pub fn at_each(mut action: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new(to_stop())?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || signals.forever().for_each(&mut action))
+        .map(drop)
+}
+
+/// Sends a message to `resumed`, if that has room, whenever this process goes on after it was
+/// stopped.
+///
+/// # Errors
+/// When the signal cannot be caught or a thread cannot be started.
+pub fn at_each_resume(resumed: Sender<()>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGCONT])?;
+    thread::Builder::new()
+        .name("resumes".to_owned())
+        .spawn(move || {
+            for _ in signals.forever() {
+                // Without room, there is a message that nobody has taken yet.
+                let _ = resumed.try_send(());
+            }
+        })
+        .map(drop)
 }
 
 /// Returns the signals that ask this process to stop.

@@ -5,14 +5,14 @@ use super::addressee::Letter;
 
 /// What `/help` answers.
 pub const HELP: &str = "\
-* /help - show this
-* /who - show who is here
-* /me TEXT - say what you do: *TEXT*
-* /nick NAME - take another name
-* /msg NAME TEXT - say something to one person
-* /r TEXT - answer the last one who did that to you
-* /quit - leave
-* //TEXT - say something that begins with a slash
+* /help            show this
+* /who             show who is here
+* /me TEXT         say what you do: *TEXT*
+* /nick NAME       take another name
+* /msg NAME TEXT   say something to one person
+* /r TEXT          answer the last one who did that to you
+* /quit            leave
+* //TEXT           say something that begins with a slash
 ";
 
 /// A line that is for the server, and not for everyone.

@@ -1,6 +1,7 @@
 //! Starts all threads of the server, each with a name and a small stack. A panic ends only its own
 //! thread. The work of a thread is left to its caller.
 
+pub use crate::faults::panic_if_told;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, Scope, Thread};
@@ -27,24 +28,4 @@ pub fn spawn<'scope>(
             let _ = catch_unwind(AssertUnwindSafe(body));
         })
         .map(|handle| handle.thread().clone())
-}
-
-/// Panics if `bytes` tell this thread to, by its name, and the environment allows it. It is for
-/// tests, and does nothing in release builds.
-#[inline]
-pub fn panic_if_told(bytes: &[u8]) {
-    if !cfg!(debug_assertions) {
-        return;
-    }
-    if std::env::var_os("TRIO_CHAT_PANIC_WHEN_TOLD").is_none() {
-        return;
-    }
-    let order = format!(
-        "panic {}",
-        std::thread::current().name().unwrap_or_default()
-    );
-    let told = String::from_utf8_lossy(bytes)
-        .lines()
-        .any(|line| line.ends_with(&order));
-    assert!(!told, "as it was told");
 }

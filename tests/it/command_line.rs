@@ -57,8 +57,17 @@ fn help_names_every_option_and_fits_a_screen() {
         "--protocol",
         "--json",
     ];
+    let join = [
+        "--name",
+        "--time",
+        "--bell",
+        "--color",
+        "--plain",
+        "--no-reconnect",
+    ];
     for (command, options) in [
         (&[][..], &server[..]),
+        (&["join"], &join),
         (&["serve"], &server),
         (&["spam"], &bot),
         (&["slow"], &bot),
@@ -75,7 +84,7 @@ fn help_names_every_option_and_fits_a_screen() {
         }
     }
     let (_, output, _) = run(&["--help"]);
-    for word in ["serve", "spam", "slow", "crowd", "--version"] {
+    for word in ["serve", "join", "spam", "slow", "crowd", "--version"] {
         assert!(output.contains(word), "{word} is not in {output}");
     }
 }

@@ -1,0 +1,115 @@
+//! Decides what a line of the room is: something said, something for this person alone, or a notice.
+//! How each looks is left to `looks`.
+
+use crate::protocol::notice::Notice;
+
+/// What a line from the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// Somebody has said this to everyone.
+    Said {
+        /// Who has.
+        name: &'a str,
+        /// What.
+        text: &'a str,
+    },
+    /// Somebody has said this to this person alone.
+    ToYou {
+        /// Who has.
+        name: &'a str,
+        /// What.
+        text: &'a str,
+    },
+    /// This person has missed messages, or is answered by the server about something that failed.
+    Missed,
+    /// The server says whatever else it has to say.
+    Notice,
+}
+
+/// Returns what `line` is.
+pub fn kind(line: &str) -> Kind<'_> {
+    let Some(notice) = line.strip_prefix("* ") else {
+        return match line.split_once("> ") {
+            Some((name, text)) if !name.is_empty() => Kind::Said { name, text },
+            _ => Kind::Notice,
+        };
+    };
+    if let Some((name, text)) = notice.split_once(" (to you): ") {
+        return Kind::ToYou { name, text };
+    }
+    match line.parse() {
+        Ok(Notice::Missed(_)) => Kind::Missed,
+        _ => Kind::Notice,
+    }
+}
+
+/// Returns the name that `line` shows to be in the room, if it shows one.
+pub fn name_in(line: &str) -> Option<&str> {
+    match kind(line) {
+        Kind::Said { name, .. } | Kind::ToYou { name, .. } => Some(name),
+        Kind::Notice => line.strip_prefix("* ")?.strip_suffix(" joined."),
+        Kind::Missed => None,
+    }
+}
+
+/// Whether `line` may be the answer to a command. Announcements, messages of others and counts of
+/// missed messages come by themselves.
+pub fn may_answer(line: &str) -> bool {
+    let comes_by_itself = [" joined.", " left."].iter().any(|end| line.ends_with(end));
+    kind(line) == Kind::Notice && !comes_by_itself
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_said_private_or_a_notice() {
+        for (line, expected) in [
+            (
+                "Ada> a > b",
+                Kind::Said {
+                    name: "Ada",
+                    text: "a > b",
+                },
+            ),
+            (
+                "* Ada (to you): hi",
+                Kind::ToYou {
+                    name: "Ada",
+                    text: "hi",
+                },
+            ),
+            ("* You missed 3 messages.", Kind::Missed),
+            ("* Ada joined.", Kind::Notice),
+            ("* To Ada: hi", Kind::Notice),
+            ("> hi", Kind::Notice),
+            ("", Kind::Notice),
+        ] {
+            assert_eq!(kind(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_learnt_from_what_is_said_and_who_joins() {
+        assert_eq!(name_in("Ada> hi"), Some("Ada"));
+        assert_eq!(name_in("* Ada (to you): hi"), Some("Ada"));
+        assert_eq!(name_in("* Ada Lovelace joined."), Some("Ada Lovelace"));
+        assert_eq!(name_in("* Ada left."), None);
+    }
+
+    #[test]
+    fn what_comes_by_itself_answers_nothing() {
+        for line in ["* Nobody else is here.", "* To Ada: hi", "* - Ada, Bob"] {
+            assert!(may_answer(line), "{line}");
+        }
+        for line in [
+            "* Ada left.",
+            "* Ada (to you): hi",
+            "* You missed 1 message.",
+            "Ada> hi",
+        ] {
+            assert!(!may_answer(line), "{line}");
+        }
+    }
+}

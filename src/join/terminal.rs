@@ -1,0 +1,233 @@
+//! The client on a terminal: one thread reads keys, one prints, one runs the session. It leaves the
+//! terminal as it found it, however it ends.
+
+use super::desk::Desk;
+use super::door::{self, Entered, Refusal};
+use super::keyboard::Keyboard;
+use super::keys::Keys;
+use super::printer;
+use super::row::Row;
+use super::screen::{n_columns, ruler, write};
+use super::session::{self, Ends};
+use super::settings::Settings;
+use crate::signals;
+use crossbeam_channel::bounded;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustyline::config::{ColorMode, Config};
+use rustyline::error::ReadlineError;
+use rustyline::history::MemHistory;
+use rustyline::{Editor, Event, EventHandler};
+use std::io;
+use std::panic;
+use std::process;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Time after an escape key within which the rest of a key's sequence comes, in milliseconds. After
+/// that it was the key itself.
+const ESCAPE: u16 = 100;
+
+/// Number of commands that may wait for the session, which takes them at once.
+const COMMANDS: usize = 64;
+
+/// Time after a restart of the read in which an interrupt may still be one of ours.
+const RESTART: Duration = Duration::from_secs(1);
+
+/// Maximum time to restore the screen of a terminal that takes nothing.
+const RESTORING: Duration = Duration::from_millis(300);
+
+/// How the terminal was at the start.
+static AS_IT_WAS: OnceLock<Termios> = OnceLock::new();
+
+/// Whether rustyline may have changed the terminal.
+static IS_CHANGED: AtomicBool = AtomicBool::new(false);
+
+/// Joins under `name`, or asks for one, and stays until the person leaves.
+///
+/// # Errors
+/// One sentence that says why it could not go on.
+pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
+    prepare().map_err(|error| format!("Cannot prepare the terminal: {error}."))?;
+    let Some(entered) = enter(&settings.address, name)? else {
+        return Ok(());
+    };
+    let desk = Arc::new(Desk::default());
+    let (commands, for_session) = bounded(COMMANDS);
+    let (restart, restarts) = bounded(1);
+    // Whoever stopped us, the shell has set the terminal as it likes.
+    signals::at_each_resume(restart.clone())
+        .map_err(|error| format!("Cannot prepare the terminal: {error}."))?;
+    let keyboard = Arc::new(Keyboard::new(
+        Arc::clone(&desk),
+        settings.looks,
+        commands.clone(),
+        restart,
+    ));
+    let mut editor = editor(&keyboard).map_err(|error| cannot_read(&error))?;
+    let output = editor
+        .create_external_printer()
+        .map_err(|error| cannot_read(&error))?;
+    desk.set_name(&entered.name);
+    let (pieces, for_printer) = bounded(1);
+    let (done, printed) = bounded(1);
+    let ends = Ends {
+        desk: &desk,
+        commands: for_session,
+        printed,
+    };
+    let looks = settings.looks;
+    thread::scope(|scope| {
+        let session = thread::Builder::new()
+            .name("session".to_owned())
+            .spawn_scoped(scope, || {
+                session::run(scope, settings, ends, pieces, entered)
+            });
+        let desk = &*desk;
+        let printing = thread::Builder::new()
+            .name("printer".to_owned())
+            .spawn_scoped(scope, {
+                move || {
+                    let dim = |text: &str| looks.dim(text);
+                    printer::run(output, &for_printer, &restarts, &done, dim, desk);
+                }
+            });
+        let (Ok(session), Ok(_)) = (session, printing) else {
+            process::exit(1);
+        };
+        read(&mut editor, &keyboard, desk);
+        // If this fails, the session has ended.
+        let _ = commands.send(session::Command::Leave);
+        // The printer may be waiting for the gate, or for rustyline.
+        desk.gate.abandon();
+        drop(editor);
+        session.join().unwrap_or_else(|_| process::exit(1))
+    })
+}
+
+/// Remembers how the terminal is, and makes sure that it will be so again.
+fn prepare() -> io::Result<()> {
+    // Set once only: a process has one terminal.
+    let _ = AS_IT_WAS.set(tcgetattr(io::stdin())?);
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        restore();
+        report(panic);
+        // Whichever thread it is, the others can't do without it.
+        process::exit(1);
+    }));
+    signals::at_each(|signal| {
+        // While rustyline reads, the interrupts are its own.
+        if signal != signal_hook::consts::SIGINT || !IS_CHANGED.load(Ordering::SeqCst) {
+            restore();
+            process::exit(0);
+        }
+    })
+}
+
+/// Sets the terminal as it was.
+fn restore() {
+    if !IS_CHANGED.load(Ordering::SeqCst) {
+        return;
+    }
+    if let Some(termios) = AS_IT_WAS.get() {
+        // If these fail, the terminal is gone.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, termios);
+        let (done, wait) = bounded::<()>(0);
+        let writer = thread::Builder::new().spawn(move || {
+            // No bracketed paste, no held back update, a new row, and nothing below it.
+            let _ = rustix::io::write(io::stdout(), b"\x1b[?2004l\x1b[?2026l\r\n\x1b[J");
+            drop(done);
+        });
+        if writer.is_ok() {
+            let _ = wait.recv_timeout(RESTORING);
+        }
+    }
+}
+
+/// Returns a place in the room, or `None` if the person would rather not.
+fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String> {
+    let mut asker = Editor::<(), MemHistory>::with_history(config(), MemHistory::new())
+        .map_err(|error| cannot_read(&error))?;
+    let mut suggestion = std::env::var("USER").unwrap_or_default();
+    let mut given = name;
+    loop {
+        let name = if let Some(name) = given.take() {
+            name
+        } else {
+            IS_CHANGED.store(true, Ordering::SeqCst);
+            let answer = asker.readline_with_initial("Your name: ", (&suggestion, ""));
+            IS_CHANGED.store(false, Ordering::SeqCst);
+            match answer {
+                Ok(name) => name,
+                Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(None),
+                Err(error) => return Err(cannot_read(&error)),
+            }
+        };
+        match door::enter(address, name.trim()) {
+            Ok(entered) => return Ok(Some(entered)),
+            Err(Refusal::Failed(reason)) => return Err(reason),
+            Err(Refusal::Name { reason, free }) => {
+                suggestion = free.unwrap_or(name);
+                write(&format!("{reason}\n"));
+            }
+        }
+    }
+}
+
+/// Reads keys until the person leaves or the session has ended.
+fn read(editor: &mut Editor<Row, MemHistory>, keyboard: &Keyboard, desk: &Desk) {
+    let mut restarted: Option<Instant> = None;
+    loop {
+        let prompt = format!("{}> ", desk.name());
+        let (before, after) = keyboard.draft();
+        IS_CHANGED.store(true, Ordering::SeqCst);
+        let ended = editor.readline_with_initial(&prompt, (&before, &after));
+        desk.gate.close();
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        // The row is on the screen, and the cursor below it.
+        let (before, after) = keyboard.draft();
+        let n_rows = ruler().count(&[keyboard.prompt(), before, after].concat(), n_columns());
+        write(&format!("\x1b[{n_rows}A\r\x1b[J"));
+        if is_set(&desk.leaving) || is_set(&desk.over) {
+            break;
+        }
+        let is_ours = desk.restart.swap(false, Ordering::SeqCst);
+        let is_late = restarted.is_some_and(|restarted| restarted.elapsed() < RESTART);
+        match ended {
+            Err(ReadlineError::Interrupted) if is_ours || is_late => {
+                restarted = Some(Instant::now());
+            }
+            Ok(_) => {}
+            // A key that is not UTF-8.
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {}
+            Err(_) => break,
+        }
+    }
+    IS_CHANGED.store(false, Ordering::SeqCst);
+}
+
+fn editor(keyboard: &Arc<Keyboard>) -> rustyline::Result<Editor<Row, MemHistory>> {
+    let mut editor = Editor::with_history(config(), MemHistory::new())?;
+    editor.set_helper(Some(Row(Arc::clone(keyboard))));
+    let keys = Keys(Arc::clone(keyboard));
+    editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(keys)));
+    Ok(editor)
+}
+
+fn config() -> Config {
+    Config::builder()
+        .completion_type(rustyline::CompletionType::List)
+        .keyseq_timeout(Some(ESCAPE))
+        // It asks the row for its looks only if it may use colours. The row knows when there are
+        // none.
+        .color_mode(ColorMode::Forced)
+        .grapheme_cluster_mode(ruler().0)
+        .build()
+}
+
+fn cannot_read(error: &ReadlineError) -> String {
+    format!("Cannot read from the terminal: {error}.")
+}
