@@ -24,6 +24,7 @@ needs=(
     ncat:ncat
     socat:socat
     telnet:telnet
+    tmux:tmux
     shellcheck:shellcheck
     prlimit:util-linux
 )

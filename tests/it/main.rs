@@ -17,6 +17,7 @@ mod control;
 mod fairness;
 mod history;
 mod house;
+mod join;
 mod limits;
 mod log;
 mod process;

@@ -3,6 +3,7 @@
 
 mod client;
 mod flood;
+mod impostor;
 mod log_line;
 mod netcat;
 mod output;
@@ -10,15 +11,18 @@ mod proc;
 mod process;
 mod server;
 mod source;
+mod tmux;
 
 pub use client::{Client, n_missed};
 pub use flood::Flood;
+pub use impostor::Impostor;
 pub use log_line::{has_log_shape, log_text};
 pub use netcat::Netcat;
 pub use output::Output;
 pub use process::Process;
 pub use server::TestServer;
 pub use source::{project_folder, rust_files};
+pub use tmux::Tmux;
 
 use std::process::Command;
 use std::thread;

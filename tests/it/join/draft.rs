@@ -1,0 +1,233 @@
+//! What is typed stays whole, whatever else happens on the screen.
+
+use crate::support::{Client, TestServer, Tmux};
+use std::thread;
+use std::time::Duration;
+
+/// Returns the lines that Bob has said, as the screen has them.
+fn of_bob(lines: &[String]) -> Vec<&str> {
+    let lines = lines.iter().map(String::as_str);
+    lines.filter(|line| line.starts_with("Bob> ")).collect()
+}
+
+/// Returns how many lines contain `part`.
+fn count(lines: &[String], part: &str) -> usize {
+    lines.iter().filter(|line| line.contains(part)).count()
+}
+
+fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
+    range
+        .map(|number| format!("Bob> message {number}"))
+        .collect()
+}
+
+#[test]
+fn j1_a_long_line_edited_in_the_middle_of_a_stream_of_messages_is_sent_whole() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut bob = Client::join(&server, "Bob");
+    let mut eve = Client::join(&server, "Eve");
+    let terminal = Tmux::join(80, server.address, "--name Ada");
+    // 300 columns: wide, combining and joined characters.
+    let part = "明日は雨 e\u{301}te\u{301} 👩\u{200d}👩\u{200d}👧 ok ";
+    let (left, right) = (part.repeat(7), part.repeat(6));
+    let talker = thread::spawn(move || {
+        for number in 0..400 {
+            bob.say(&format!("message {number}"));
+            thread::sleep(Duration::from_millis(5));
+        }
+        bob
+    });
+    terminal.types(&left);
+    terminal.types("ac");
+    terminal.keys(&["Left"]);
+    terminal.types("b");
+    terminal.keys(&["End", "Space"]);
+    terminal.types(&right);
+    terminal.keys(&["Home"]);
+    terminal.types("start ");
+    terminal.keys(&["C-e"]);
+    terminal.types("end");
+    let mut bob = talker.join().unwrap();
+    terminal.wait_for("Bob> message 399");
+    terminal.keys(&["Enter"]);
+    let expected = format!("Ada> start {left}abc {right}end");
+    let before = eve.hear_until(&expected.replace("c  ", "c "));
+    assert_eq!(count(&before, "Bob> message"), 400);
+    bob.mark("over");
+    let lines = terminal.wait_for("Bob> over");
+    let mut said = numbered(0..400);
+    said.push("Bob> over".to_owned());
+    assert_eq!(of_bob(&lines), said);
+}
+
+#[test]
+fn j1_a_draft_at_the_edge_of_the_screen_spoils_nothing() {
+    let server = TestServer::start();
+    let mut bob = Client::join(&server, "Bob");
+    let terminal = Tmux::join(40, server.address, "--name Ada");
+    for (turn, n_columns) in (38..=41).enumerate() {
+        let draft = "x".repeat(n_columns - "Ada> ".len());
+        terminal.types(&draft);
+        bob.mark(&format!("message {turn}"));
+        terminal.wait_until("the draft below the message", |lines| {
+            let row = format!("Ada> {draft}");
+            let lines = lines.concat();
+            lines.ends_with(&row) && lines.contains(&format!("Bob> message {turn}"))
+        });
+        terminal.keys(&["Enter"]);
+        bob.hear_until(&format!("Ada> {draft}"));
+        terminal.wait_for_row("Ada>");
+    }
+    bob.mark("message 4");
+    let lines = terminal.wait_for("Bob> message 4");
+    assert_eq!(of_bob(&lines), numbered(0..5), "{lines:#?}");
+    assert_eq!(count(&lines, "Ada> x"), 4, "{lines:#?}");
+}
+
+#[test]
+fn j1_a_draft_of_three_rows_stays_whole_when_the_terminal_is_resized() {
+    let server = TestServer::start();
+    let mut bob = Client::join(&server, "Bob");
+    let terminal = Tmux::join(40, server.address, "--name Ada");
+    let draft = format!("{} end", "word ".repeat(22));
+    terminal.types(&draft);
+    let row = format!("Ada> {draft}");
+    for (number, n_columns) in [40, 90, 33, 60].into_iter().enumerate() {
+        terminal.resize(n_columns);
+        // The client has followed when a key has moved the cursor to the end.
+        terminal.keys(&["Home", "End"]);
+        bob.mark(&format!("message {number}"));
+        terminal.wait_until("the message and the draft", |lines| {
+            lines.concat().ends_with(&row) && count(lines, &format!("message {number}")) == 1
+        });
+    }
+    terminal.keys(&["Enter"]);
+    bob.hear_until(&row);
+    bob.mark("over");
+    terminal.wait_for("Bob> over");
+    let mut lines = terminal.wait_for_row("Ada>");
+    lines.retain(|line| line != "Bob> over");
+    assert_eq!(of_bob(&lines), numbered(0..4), "{lines:#?}");
+    assert_eq!(count(&lines, "Ada> word"), 1, "{lines:#?}");
+}
+
+#[test]
+fn messages_within_the_same_moment_as_enter_come_once_and_in_order() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let mut bob = Client::join(&server, "Bob");
+    let mut eve = Client::join(&server, "Eve");
+    let terminal = Tmux::join(80, server.address, "--name Ada");
+    for number in 0..200 {
+        thread::scope(|scope| {
+            scope.spawn(|| terminal.says(&format!("mine {number}")));
+            for part in 0..3 {
+                bob.say(&format!("{number}.{part}"));
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+    }
+    let mut heard = eve.hear_until("Ada> mine 199");
+    heard.push("Ada> mine 199".to_owned());
+    heard.extend(eve.mark("over"));
+    heard.push("Eve> over".to_owned());
+    let start = heard
+        .iter()
+        .position(|line| line.starts_with("Bob> 0."))
+        .unwrap();
+    let lines = terminal.wait_for("Eve> over");
+    let is_said = |line: &&String| line.contains("> ");
+    let shown: Vec<_> = lines.iter().filter(is_said).collect();
+    let heard: Vec<_> = heard[start.min(1)..].iter().filter(is_said).collect();
+    let from = shown.iter().position(|line| *line == heard[0]).unwrap();
+    assert_eq!(shown[from..], heard);
+}
+
+#[test]
+fn a_paste_goes_out_line_by_line_and_what_has_not_gone_can_be_taken_back() {
+    let server = TestServer::start();
+    let mut bob = Client::join(&server, "Bob");
+    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let lines: String = (0..100).map(|number| format!("line\t{number}\n")).collect();
+    terminal.paste(&format!("{lines}the rest"));
+    let lines = terminal.wait_for("Ada> line 3");
+    assert_eq!(lines.last().unwrap(), "Ada> the rest");
+    let status = &lines[lines.len() - 2];
+    assert!(
+        status.contains(" lines wait, about 20 s. Ctrl-C takes them back."),
+        "{status}"
+    );
+    terminal.keys(&["C-c"]);
+    let lines = terminal.wait_for("lines were taken back.");
+    terminal.wait_for_row("Ada> the rest");
+    terminal.keys(&["Enter"]);
+    let heard = bob.hear_until("Ada> the rest");
+    assert!(heard.len() < 20, "{heard:#?}");
+    let expected: Vec<_> = (0..heard.len())
+        .map(|number| format!("Ada> line {number}"))
+        .collect();
+    assert_eq!(heard, expected);
+    assert!(!lines.concat().contains("line 99"));
+}
+
+#[test]
+fn what_was_sent_can_be_had_again_and_names_and_commands_are_completed() {
+    let server = TestServer::start();
+    let mut bob = Client::join(&server, "Bob the Builder");
+    let terminal = Tmux::join(80, server.address, "--name Ada");
+    bob.mark("hello");
+    terminal.wait_for("> hello");
+    for line in ["one", "two"] {
+        terminal.says(line);
+        bob.hear_until(&format!("Ada> {line}"));
+    }
+    terminal.types("dra");
+    terminal.keys(&["Up"]);
+    terminal.wait_for_row("Ada> two");
+    terminal.keys(&["Up"]);
+    terminal.wait_for_row("Ada> one");
+    terminal.keys(&["Down", "Down"]);
+    terminal.wait_for_row("Ada> dra");
+    terminal.keys(&["C-u", "o", "C-r"]);
+    terminal.wait_for_row("Ada> two");
+    terminal.keys(&["C-r"]);
+    terminal.wait_for_row("Ada> one");
+    terminal.keys(&["C-u", "b", "Tab"]);
+    terminal.types("x");
+    terminal.wait_for_row("Ada> Bob the Builder: x");
+    terminal.keys(&["C-u"]);
+    terminal.types("/m");
+    terminal.keys(&["Tab"]);
+    terminal.wait_for("* /me, /msg");
+    terminal.types("sg b");
+    terminal.keys(&["Tab"]);
+    terminal.types("psst");
+    terminal.keys(&["Enter"]);
+    bob.hear_until("* Ada (to you): psst");
+    terminal.wait_for("* To Bob the Builder: psst");
+}
+
+#[test]
+fn alt_and_a_digit_neither_hold_messages_back_nor_spoil_the_draft() {
+    let server = TestServer::start();
+    let mut bob = Client::join(&server, "Bob");
+    let terminal = Tmux::join(40, server.address, "--name Ada");
+    bob.mark("first");
+    terminal.wait_for("Bob> first");
+    // With the other prompt this draft takes one row more.
+    let mut draft = "x".repeat(40 - "Ada> ".len() - 1);
+    terminal.types(&draft);
+    for (number, key) in ["M-1", "M--", "M-0"].into_iter().enumerate() {
+        terminal.wait_for_row(&format!("Ada> {draft}"));
+        terminal.keys(&[key]);
+        bob.mark(&format!("message {number}"));
+        terminal.wait_for(&format!("Bob> message {number}"));
+        let lines = terminal.wait_for_row(&format!("Ada> {draft}"));
+        assert_eq!(of_bob(&lines)[0], "Bob> first", "{lines:#?}");
+        assert_eq!(of_bob(&lines)[1..], numbered(0..number + 1), "{lines:#?}");
+        assert_eq!(count(&lines, "arg: "), 0, "{lines:#?}");
+        terminal.keys(&["y", "BSpace"]);
+    }
+    draft.push('z');
+    terminal.says("z");
+    bob.hear_until(&format!("Ada> {draft}"));
+}

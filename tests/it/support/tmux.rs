@@ -1,0 +1,242 @@
+//! A real terminal: a tmux server of its own, with one shell in it, that a test types into and whose
+//! screen it reads.
+
+use super::{WATCHDOG, project_folder, until};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Number of rows of the screen.
+const ROWS: u16 = 24;
+
+/// Time between two looks at the screen, each of which starts a process.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A terminal. Dropping it ends its tmux server.
+#[derive(Debug)]
+pub struct Tmux {
+    folder: PathBuf,
+}
+
+impl Tmux {
+    /// Opens a terminal of `n_columns` in which a shell waits.
+    pub fn open(n_columns: u16) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let folder = format!("trio-chat-tmux-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        let terminal = Self { folder };
+        let (columns, rows) = (n_columns.to_string(), ROWS.to_string());
+        let shell = "PS1='$ ' exec bash --norc --noprofile";
+        terminal.tmux(&[
+            "set",
+            "-g",
+            "history-limit",
+            "100000",
+            ";",
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &rows,
+            "-c",
+            project_folder().to_str().unwrap(),
+            shell,
+        ]);
+        terminal.wait_for("$");
+        terminal
+    }
+
+    /// Opens a terminal, remembers its settings, and joins the room at `address`.
+    pub fn join(n_columns: u16, address: SocketAddr, options: &str) -> Self {
+        let terminal = Self::open(n_columns);
+        terminal.start(address, options);
+        terminal
+    }
+
+    /// Joins the room at `address` and waits until the client is in. When it has ended, the shell
+    /// says `ended with` its exit code, and the settings of the terminal are as they are then.
+    pub fn start(&self, address: SocketAddr, options: &str) {
+        self.launch(address, options);
+        self.wait_for("* You are \"");
+    }
+
+    /// Runs the client, and waits for nothing.
+    pub fn launch(&self, address: SocketAddr, options: &str) {
+        let program = env!("CARGO_BIN_EXE_trio-chat");
+        let (before, after) = (self.file("before"), self.file("after"));
+        let (before, after) = (before.display(), after.display());
+        // In a file, so that the screen has nothing of it.
+        let script = format!(
+            "stty -a > {before}\n{program} join {address} {options}\n\
+             code=$?\nstty -a > {after}\necho ended with $code\n"
+        );
+        fs::write(self.file("run"), script).unwrap();
+        // Nothing of an earlier client must be taken for this one's.
+        self.says("clear");
+        self.wait_until("an empty screen", |_| {
+            self.tmux(&["clear-history"]);
+            self.lines() == ["$"]
+        });
+        self.says(&format!("source {}", self.file("run").display()));
+    }
+
+    /// Waits until the client has ended, and returns its exit code. Fails unless the terminal is as
+    /// it was before.
+    #[track_caller]
+    pub fn end(&self) -> i32 {
+        let lines = self.wait_until("the end", |lines| {
+            lines.iter().any(|line| line.contains("ended with "))
+        });
+        let line = lines.iter().rfind(|line| line.contains("ended with "));
+        let settings = |name| fs::read_to_string(self.file(name)).unwrap();
+        assert_eq!(settings("after"), settings("before"));
+        line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Types `text` as it is.
+    pub fn types(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", "--", text]);
+    }
+
+    /// Types `text` and Enter.
+    pub fn says(&self, text: &str) {
+        self.types(text);
+        self.keys(&["Enter"]);
+    }
+
+    /// Presses keys, which are named as tmux names them.
+    pub fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    /// Pastes `text`, in brackets if the client wants that.
+    pub fn paste(&self, text: &str) {
+        let file = self.file("paste");
+        fs::write(&file, text).unwrap();
+        self.tmux(&["load-buffer", file.to_str().unwrap()]);
+        self.tmux(&["paste-buffer", "-p"]);
+    }
+
+    /// Changes the width, and waits until the client can know.
+    pub fn resize(&self, n_columns: u16) {
+        self.tmux(&["resize-window", "-x", &n_columns.to_string()]);
+        // tmux wraps its own rows at once, and tells the client a moment later.
+        let tty = self.tmux(&["display", "-p", "#{pane_tty}"]);
+        until("the new size", || {
+            let size = Command::new("stty")
+                .args(["-F", tty.trim(), "size"])
+                .output();
+            let size = String::from_utf8(size.unwrap().stdout).unwrap();
+            let is_new = size.trim().ends_with(&format!(" {n_columns}"));
+            is_new.then_some(())
+        });
+    }
+
+    /// Returns `1` if the bell has rung, else `0`.
+    pub fn has_rung(&self) -> String {
+        self.tmux(&["display", "-p", "#{window_bell_flag}"])
+            .trim()
+            .to_owned()
+    }
+
+    /// Returns the pid of the client that runs in the shell.
+    pub fn client(&self) -> rustix::process::Pid {
+        let shell = self.tmux(&["display", "-p", "#{pane_pid}"]);
+        let shell = shell.trim();
+        until("the client", || {
+            let children =
+                fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).ok()?;
+            let child = children.split_whitespace().next()?.parse().ok()?;
+            rustix::process::Pid::from_raw(child)
+        })
+    }
+
+    /// Returns all lines since the screen was cleared, as they were before they were wrapped.
+    pub fn lines(&self) -> Vec<String> {
+        let all = self.tmux(&["capture-pane", "-p", "-J", "-S", "-"]);
+        let lines = all.lines().map(|line| line.trim_end().to_owned());
+        let mut lines: Vec<_> = lines.collect();
+        while lines.last().is_some_and(String::is_empty) {
+            lines.pop();
+        }
+        lines
+    }
+
+    /// Returns the screen with its colours and looks.
+    pub fn looks(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
+    /// Waits until the lines satisfy `enough`, and returns them.
+    #[track_caller]
+    pub fn wait_until(&self, wanted: &str, enough: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let start = std::time::Instant::now();
+        loop {
+            let lines = self.lines();
+            if enough(&lines) {
+                return lines;
+            }
+            let last = &lines[lines.len().saturating_sub(30)..];
+            assert!(
+                start.elapsed() < WATCHDOG,
+                "waited in vain for {wanted}: {last:#?}"
+            );
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits for a line that contains `part`.
+    #[track_caller]
+    pub fn wait_for(&self, part: &str) -> Vec<String> {
+        self.wait_until(part, |lines| lines.iter().any(|line| line.contains(part)))
+    }
+
+    /// Waits until the last line is `line`.
+    #[track_caller]
+    pub fn wait_for_row(&self, line: &str) -> Vec<String> {
+        self.wait_until(line, |lines| lines.last().is_some_and(|last| last == line))
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let output = Command::new("tmux")
+            .args(["-u", "-f", "/dev/null", "-S"])
+            .arg(self.file("socket"))
+            .args(arguments)
+            .env("LC_ALL", "C.UTF-8")
+            .env("TRIO_CHAT_PANIC_WHEN_TOLD", "1")
+            .env("USER", "Grace")
+            .env_remove("TMUX")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "tmux {arguments:?}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        let socket: &Path = &self.file("socket");
+        // If this fails, it has ended already.
+        let _ = Command::new("tmux")
+            .arg("-S")
+            .arg(socket)
+            .arg("kill-server")
+            .stderr(Stdio::null())
+            .status();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
