@@ -5,14 +5,14 @@ use super::addressee::Letter;
 
 /// What `/help` answers.
 pub const HELP: &str = "\
-* /help            show this
-* /who             show who is here
-* /me TEXT         say what you do: *TEXT*
-* /nick NAME       take another name
-* /msg NAME TEXT   say something to one person
-* /r TEXT          answer the last one who did that to you
-* /quit            leave
-* //TEXT           say something that begins with a slash
+* /help - show this
+* /who - show who is here
+* /me TEXT - say what you do: *TEXT*
+* /nick NAME - take another name
+* /msg NAME TEXT - say something to one person
+* /r TEXT - answer the last one who did that to you
+* /quit - leave
+* //TEXT - say something that begins with a slash
 ";
 
 /// A line that is for the server, and not for everyone.
@@ -65,6 +65,7 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::text;
 
     #[test]
     fn a_command_is_a_word_and_its_text() {
@@ -99,6 +100,8 @@ mod tests {
             HELP.lines()
                 .all(|line| line.starts_with("* /") && line.len() <= 72)
         );
+        // Clients clean what they show.
+        assert!(HELP.lines().all(|line| text::clean(line) == line));
         for name in ["help", "who", "me x", "nick x", "msg x", "r x", "quit"] {
             assert_ne!(Command::parse(name), Command::Unknown);
             assert!(HELP.contains(&format!("* /{}", name.trim_end_matches(" x"))));

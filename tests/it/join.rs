@@ -6,12 +6,20 @@ mod paste;
 mod pipe;
 mod stay;
 
-use crate::support::{Client, Impostor, TestServer, trio_chat, until};
+use crate::support::{Client, Impostor, TestServer, Tmux, trio_chat, until};
 use std::io::{BufRead, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// Starts a server with these options, and lets Bob join, and Ada from a terminal of `n_columns`.
+fn room(n_columns: u16, options: &[&str]) -> (TestServer, Client, Tmux) {
+    let server = TestServer::with(options);
+    let bob = Client::join(&server, "Bob");
+    let terminal = Tmux::join(n_columns, server.address, "--name Ada");
+    (server, bob, terminal)
+}
 
 /// Joins with `input` as standard input, and returns the exit code and what it printed.
 fn pipe(address: SocketAddr, options: &[&str], input: &str) -> (i32, String, String) {

@@ -1,8 +1,8 @@
 //! What is typed stays whole, whatever else happens on the screen.
 
+use super::room;
 use crate::support::{Client, TestServer, Tmux};
 use std::thread;
-use std::time::Duration;
 
 /// Returns the lines that Bob has said, as the screen has them.
 fn of_bob(lines: &[String]) -> Vec<&str> {
@@ -23,17 +23,15 @@ fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
 
 #[test]
 fn j1_a_long_line_edited_in_the_middle_of_a_stream_of_messages_is_sent_whole() {
-    let server = TestServer::with(&["--rate", "0"]);
-    let mut bob = Client::join(&server, "Bob");
+    let (server, mut bob, terminal) = room(80, &["--rate", "200"]);
     let mut eve = Client::join(&server, "Eve");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
     // 300 columns: wide, combining and joined characters.
     let part = "明日は雨 e\u{301}te\u{301} 👩\u{200d}👩\u{200d}👧 ok ";
     let (left, right) = (part.repeat(7), part.repeat(6));
+    // 200 a second, which is what the server takes.
     let talker = thread::spawn(move || {
         for number in 0..400 {
-            bob.say(&format!("message {number}"));
-            thread::sleep(Duration::from_millis(5));
+            bob.mark(&format!("message {number}"));
         }
         bob
     });
@@ -62,9 +60,7 @@ fn j1_a_long_line_edited_in_the_middle_of_a_stream_of_messages_is_sent_whole() {
 
 #[test]
 fn j1_a_draft_at_the_edge_of_the_screen_spoils_nothing() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(40, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(40, &[]);
     for (turn, n_columns) in (38..=41).enumerate() {
         let draft = "x".repeat(n_columns - "Ada> ".len());
         terminal.types(&draft);
@@ -86,9 +82,7 @@ fn j1_a_draft_at_the_edge_of_the_screen_spoils_nothing() {
 
 #[test]
 fn j1_a_draft_of_three_rows_stays_whole_when_the_terminal_is_resized() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(40, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(40, &[]);
     let draft = format!("{} end", "word ".repeat(22));
     terminal.types(&draft);
     let row = format!("Ada> {draft}");
@@ -113,16 +107,13 @@ fn j1_a_draft_of_three_rows_stays_whole_when_the_terminal_is_resized() {
 
 #[test]
 fn messages_within_the_same_moment_as_enter_come_once_and_in_order() {
-    let server = TestServer::with(&["--rate", "0"]);
-    let mut bob = Client::join(&server, "Bob");
+    let (server, mut bob, terminal) = room(80, &["--rate", "0"]);
     let mut eve = Client::join(&server, "Eve");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
     for number in 0..200 {
         thread::scope(|scope| {
             scope.spawn(|| terminal.says(&format!("mine {number}")));
             for part in 0..3 {
-                bob.say(&format!("{number}.{part}"));
-                thread::sleep(Duration::from_millis(2));
+                bob.mark(&format!("{number}.{part}"));
             }
         });
     }
@@ -144,9 +135,7 @@ fn messages_within_the_same_moment_as_enter_come_once_and_in_order() {
 
 #[test]
 fn a_paste_goes_out_line_by_line_and_what_has_not_gone_can_be_taken_back() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &[]);
     let lines: String = (0..100).map(|number| format!("line\t{number}\n")).collect();
     terminal.paste(&format!("{lines}the rest"));
     let lines = terminal.wait_for("Ada> line 3");
@@ -208,9 +197,7 @@ fn what_was_sent_can_be_had_again_and_names_and_commands_are_completed() {
 
 #[test]
 fn alt_and_a_digit_neither_hold_messages_back_nor_spoil_the_draft() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(40, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(40, &[]);
     bob.mark("first");
     terminal.wait_for("Bob> first");
     // With the other prompt this draft takes one row more.

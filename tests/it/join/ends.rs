@@ -1,5 +1,6 @@
 //! The terminal is as before, however the client ends.
 
+use super::room;
 use crate::support::{Client, Impostor, TestServer, Tmux};
 use rustix::process::{Signal, kill_process};
 use std::io;
@@ -77,9 +78,7 @@ fn j2_a_panic_in_any_thread_leaves_the_terminal_as_before() {
 
 #[test]
 fn j2_a_client_that_was_suspended_goes_on_where_it_was() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &[]);
     terminal.types("a draft");
     terminal.wait_for_row("Ada> a draft");
     terminal.keys(&["C-z"]);
@@ -94,9 +93,7 @@ fn j2_a_client_that_was_suspended_goes_on_where_it_was() {
 
 #[test]
 fn j2_a_client_that_was_stopped_from_outside_goes_on_where_it_was() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &[]);
     for (number, signal) in [Signal::TSTP, Signal::STOP].into_iter().enumerate() {
         let draft = format!("draft {number}");
         terminal.types(&draft);
@@ -139,9 +136,7 @@ fn whoever_gives_no_name_leaves_the_terminal_as_before() {
 
 #[test]
 fn whoever_leaves_at_once_sees_the_last_line_come_back() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &[]);
     terminal.types("bye all");
     terminal.keys(&["Enter", "C-d"]);
     assert_eq!(terminal.end(), 0);

@@ -1,12 +1,10 @@
 //! What is pasted comes into the row at once, and line by line into the room.
 
-use crate::support::{Client, TestServer, Tmux};
+use super::room;
 
 #[test]
 fn a_short_paste_waits_in_the_row_and_a_long_one_goes_out_whole() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &[]);
     terminal.paste("only a word");
     terminal.wait_for_row("Ada> only a word");
     terminal.paste("\nsecond\nthird\x04\x1b[A\n");
@@ -17,9 +15,7 @@ fn a_short_paste_waits_in_the_row_and_a_long_one_goes_out_whole() {
 
 #[test]
 fn a_paste_that_is_too_long_is_cut_and_drawn_once() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &[]);
     terminal.types("<>");
     terminal.keys(&["Left"]);
     terminal.paste(&"雨".repeat(100_000));
@@ -37,9 +33,7 @@ fn a_paste_that_is_too_long_is_cut_and_drawn_once() {
 
 #[test]
 fn what_does_not_fit_into_the_row_is_not_taken_from_keys_either() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &[]);
     let most = "x".repeat(4096);
     terminal.paste(&most);
     terminal.types("yz");
@@ -52,9 +46,7 @@ fn what_does_not_fit_into_the_row_is_not_taken_from_keys_either() {
 
 #[test]
 fn ctrl_c_ends_a_paste_whose_end_never_comes() {
-    let server = TestServer::start();
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &[]);
     terminal.types("a draft\x1b[200~stuck\x04");
     terminal.keys(&["C-c"]);
     terminal.types(" is kept");

@@ -1,11 +1,10 @@
 //! A stay in the room: names, looks, lost connections.
 
+use super::room;
 use crate::support::{Client, Impostor, TestServer, Tmux, trio_chat, until};
 use std::fs;
 use std::io::{BufRead, Write};
 use std::net::TcpListener;
-use std::thread;
-use std::time::Duration;
 use trio_chat::protocol::notice::Notice;
 
 #[test]
@@ -179,24 +178,21 @@ fn memory(pid: rustix::process::Pid) -> u64 {
 fn a_fast_room_is_shown_whole_or_what_was_missed_is_told() {
     const MESSAGES: u64 = 40_000;
     const BLOCK: usize = 200;
-    let server = TestServer::with(&["--rate", "0"]);
-    let mut bob = Client::join(&server, "Bob");
-    let terminal = Tmux::join(80, server.address, "--name Ada");
+    let (_server, mut bob, terminal) = room(80, &["--rate", "0", "--queue", "4096"]);
     let draft = "a draft that stays";
     terminal.types(draft);
     for start in (0..MESSAGES).step_by(BLOCK) {
         let block = start..start + BLOCK as u64;
         let lines: Vec<_> = block.map(|it| format!("message {it}\n")).collect();
         bob.send(lines.concat());
-        // 20,000 messages a second.
-        thread::sleep(Duration::from_millis(10));
+        // As fast as the room passes them on.
+        bob.hear_until(&format!("Bob> message {}", start + BLOCK as u64 - 1));
     }
     let memory = memory(terminal.client());
     assert!(memory < 32 << 20, "{memory}");
     let lines = until("the end", || {
         // It may be missed too.
-        bob.say("over");
-        thread::sleep(Duration::from_millis(200));
+        bob.mark("over");
         let lines = terminal.lines();
         lines.contains(&"Bob> over".to_owned()).then_some(lines)
     });

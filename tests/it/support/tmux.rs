@@ -2,24 +2,25 @@
 //! screen it reads.
 
 use super::{WATCHDOG, project_folder, until};
-use std::fs;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::fs::{self, File};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
 use std::thread;
-use std::time::Duration;
 
 /// Number of rows of the screen.
 const ROWS: u16 = 24;
-
-/// Time between two looks at the screen, each of which starts a process.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// A terminal. Dropping it ends its tmux server.
 #[derive(Debug)]
 pub struct Tmux {
     folder: PathBuf,
+    /// Has a message when something was written to the terminal since the last one was taken.
+    changed: Receiver<()>,
 }
 
 impl Tmux {
@@ -30,7 +31,8 @@ impl Tmux {
         let folder = format!("trio-chat-tmux-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(folder);
         fs::create_dir_all(&folder).unwrap();
-        let terminal = Self { folder };
+        let (change, changed) = bounded(1);
+        let terminal = Self { folder, changed };
         let (columns, rows) = (n_columns.to_string(), ROWS.to_string());
         let shell = "PS1='$ ' exec bash --norc --noprofile";
         terminal.tmux(&[
@@ -49,8 +51,25 @@ impl Tmux {
             project_folder().to_str().unwrap(),
             shell,
         ]);
+        terminal.watch(change);
         terminal.wait_for("$");
         terminal
+    }
+
+    /// Sends a message to `change` whenever something is written to the terminal.
+    fn watch(&self, change: Sender<()>) {
+        let pipe = self.file("written");
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        self.tmux(&["pipe-pane", &format!("exec cat >{}", pipe.display())]);
+        thread::spawn(move || {
+            let mut written = File::open(pipe).unwrap();
+            let mut bytes = [0; 4096];
+            while written.read(&mut bytes).is_ok_and(|n_bytes| n_bytes > 0) {
+                // If this fails, there is a message already.
+                let _ = change.try_send(());
+            }
+        });
     }
 
     /// Opens a terminal, remembers its settings, and joins the room at `address`.
@@ -177,18 +196,15 @@ impl Tmux {
     /// Waits until the lines satisfy `enough`, and returns them.
     #[track_caller]
     pub fn wait_until(&self, wanted: &str, enough: impl Fn(&[String]) -> bool) -> Vec<String> {
-        let start = std::time::Instant::now();
         loop {
             let lines = self.lines();
             if enough(&lines) {
                 return lines;
             }
             let last = &lines[lines.len().saturating_sub(30)..];
-            assert!(
-                start.elapsed() < WATCHDOG,
-                "waited in vain for {wanted}: {last:#?}"
-            );
-            thread::sleep(LOOK);
+            self.changed
+                .recv_timeout(WATCHDOG)
+                .unwrap_or_else(|_| panic!("waited in vain for {wanted}: {last:#?}"));
         }
     }
 
