@@ -34,12 +34,7 @@ pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
     // No line waits between the input and the session, where it would not be counted.
     let (commands, for_session) = bounded(0);
     let (pieces, for_printer) = bounded(1);
-    let (done, printed) = bounded(1);
-    let ends = Ends {
-        desk: &desk,
-        commands: for_session,
-        printed,
-    };
+    let (ends, done) = Ends::new(&desk, for_session);
     let (failed, failure) = bounded(1);
     // It may wait for input for ever, and nobody waits for it.
     let reader = thread::Builder::new().name("input".to_owned());

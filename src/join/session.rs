@@ -27,7 +27,7 @@ use crate::protocol::notice::Notice;
 use crate::protocol::utterance::Utterance;
 use batch::Batch;
 use connection::Connection;
-use crossbeam_channel::{Receiver, Sender, after, never, select};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use std::io;
 use std::sync::atomic::Ordering;
 use std::thread::Scope;
@@ -41,6 +41,19 @@ pub struct Ends<'a> {
     pub commands: Receiver<Command>,
     /// Has a message for each piece that was printed.
     pub printed: Receiver<()>,
+}
+
+impl<'a> Ends<'a> {
+    /// Returns the ends for a session, and the other end of `printed`, which takes one message.
+    pub fn new(desk: &'a Desk, commands: Receiver<Command>) -> (Self, Sender<()>) {
+        let (done, printed) = bounded(1);
+        let ends = Self {
+            desk,
+            commands,
+            printed,
+        };
+        (ends, done)
+    }
 }
 
 /// A stay in the room.

@@ -72,12 +72,7 @@ pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
         .map_err(|error| cannot_read(&error))?;
     desk.set_name(&entered.name);
     let (pieces, for_printer) = bounded(1);
-    let (done, printed) = bounded(1);
-    let ends = Ends {
-        desk: &desk,
-        commands: for_session,
-        printed,
-    };
+    let (ends, done) = Ends::new(&desk, for_session);
     let looks = settings.looks;
     thread::scope(|scope| {
         let session = thread::Builder::new()
