@@ -2,7 +2,7 @@
 //! that prints while a line is being read, and it prints only then.
 
 use super::desk::Desk;
-use super::screen::{n_columns, ruler};
+use super::screen::{ERASE_ABOVE, n_columns, ruler};
 use super::session::Piece;
 use crate::faults::panic_if_told;
 use crossbeam_channel::{Receiver, Sender, select};
@@ -10,9 +10,6 @@ use rustix::process::{Signal, getpid, kill_process};
 use rustyline::ExternalPrinter;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// Goes up one row, and erases it.
-const ERASE_ABOVE: &str = "\x1b[A\x1b[2K";
 
 /// Ends in a newline without moving the cursor: rustyline adds a newline to what does not end in
 /// one.

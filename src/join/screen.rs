@@ -6,6 +6,9 @@ use rustyline::GraphemeClusterMode;
 use std::env;
 use std::io;
 
+/// Goes up one row, and erases it.
+pub const ERASE_ABOVE: &str = "\x1b[A\x1b[2K";
+
 /// Assumed width of a terminal that does not tell, in columns.
 const COLUMNS: usize = 80;
 

@@ -6,7 +6,7 @@
 
 use super::drops::Drops;
 use super::shared::Stop;
-use super::threads;
+use crate::faults::panic_if_told;
 use crate::room::Room;
 use crate::room::event::Event;
 use crate::room::frame::FULL_FRAME;
@@ -108,7 +108,7 @@ fn take_in(room: &mut Room, inbox: &Receiver<Event>, stop: &Stop) {
 
 fn apply(room: &mut Room, event: Event, stop: &Stop) {
     match &event {
-        Event::Said { line, .. } => threads::panic_if_told(line.as_bytes()),
+        Event::Said { line, .. } => panic_if_told(line.as_bytes()),
         // A stop ends readers before the room has said all. Their clients stay until it closes, so
         // that everyone hears the same last lines.
         Event::Leave(_) if stop.has_begun() => return,

@@ -1,7 +1,6 @@
 //! Starts all threads of the server, each with a name and a small stack. A panic ends only its own
 //! thread. The work of a thread is left to its caller.
 
-pub use crate::faults::panic_if_told;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, Scope, Thread};

@@ -3,6 +3,7 @@
 
 use crate::join::line::{self, Kind};
 use crate::join::mentions;
+use crate::join::screen::ERASE_ABOVE;
 use crate::join::settings::Settings;
 use crossbeam_channel::Sender;
 use std::mem;
@@ -17,9 +18,6 @@ const FULL: usize = 64 * 1024;
 
 /// Minimum time between two bells.
 const BELL: Duration = Duration::from_secs(2);
-
-/// Goes up one row, and erases it.
-const ERASE_ABOVE: &str = "\x1b[A\x1b[2K";
 
 /// Something to show.
 #[derive(Debug, Default, PartialEq, Eq)]

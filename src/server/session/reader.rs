@@ -8,12 +8,12 @@ use super::input::{Input, Sent};
 use super::pacer::Pacer;
 use super::roster::Name;
 use super::writer::Writer;
+use crate::faults::panic_if_told;
 use crate::protocol::message;
 use crate::protocol::utterance::{Speech, Utterance};
 use crate::room::event::ClientId;
 use crate::server::handle::Presence;
 use crate::server::shared::{Shared, Stop};
-use crate::server::threads;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,7 @@ pub fn run(
             Sent::AreYouThere => tell_name(name, presence),
             Sent::Line(piece) => match speech.utterance(&piece) {
                 Some(Utterance::Said(text)) => {
-                    threads::panic_if_told(text.as_bytes());
+                    panic_if_told(text.as_bytes());
                     presence
                         .say(message(name.shown(), &text))
                         .map_err(End::from)

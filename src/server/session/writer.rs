@@ -1,6 +1,7 @@
 //! Writes frames to a client's socket. Only this thread waits for a slow client. Dropping what the
 //! client can't take in time is left to the room.
 
+use crate::faults::panic_if_told;
 use crate::net::connection::{Connection, SEND_BUFFER};
 use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
@@ -94,7 +95,7 @@ fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Resul
             send_buffer = wanted;
             connection.set_send_buffer(send_buffer)?;
         }
-        threads::panic_if_told(bytes);
+        panic_if_told(bytes);
         connection.write_all(bytes)?;
         match &*delivery.answers {
             [] => Ok(()),
