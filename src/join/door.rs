@@ -197,3 +197,6 @@ pub fn close(stream: &TcpStream) {
     // If this fails, it has ended already.
     let _ = stream.shutdown(std::net::Shutdown::Both);
 }
+
+#[cfg(test)]
+mod tests;

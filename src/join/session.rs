@@ -246,3 +246,6 @@ impl<'a> Session<'a> {
         self.batch.show(line, me, now);
     }
 }
+
+#[cfg(test)]
+mod tests;
