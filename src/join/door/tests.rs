@@ -63,6 +63,8 @@ fn a_name_that_cannot_be_had_is_refused_with_the_reason_and_a_free_one() {
         wanted: "Ada".to_owned(),
         free: "Ada 2".to_owned(),
     };
+    // Once one is in, that is something else.
+    failure(knock_at_room(&["Bob> hi", &taken.to_string()]));
     for (notice, expected) in [(taken, Some("Ada 2")), (Notice::ReservedName, None)] {
         let line = notice.to_string();
         let Err(Refusal::Name { reason, free }) = knock_at_room(&[&line]) else {

@@ -7,12 +7,16 @@ use crate::join::hearing::Hearing;
 use crate::join::looks::Looks;
 use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 /// Longer than the time between two lines.
 const A_WHILE: Duration = Duration::from_secs(1);
+
+/// Maximum time that the server waits for bytes.
+const WATCHDOG: Duration = Duration::from_secs(20);
 
 /// Returns the settings of a pipe, or of a terminal.
 fn settings(is_pipe: bool, listener: &TcpListener) -> Settings {
@@ -33,7 +37,9 @@ struct Server {
 
 impl Server {
     fn accept(listener: &TcpListener) -> Self {
-        let reader = BufReader::new(listener.accept().unwrap().0);
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(WATCHDOG)).unwrap();
+        let reader = BufReader::new(stream);
         Self { reader }
     }
 
@@ -61,21 +67,38 @@ fn entered(listener: &TcpListener) -> (Entered, Server) {
     (entered, Server::accept(listener))
 }
 
-/// Runs a session with `commands`, while `serve` does what the server does. Returns how the session
-/// has ended, and what it has shown.
+/// Runs a session that is to say `lines`, while `serve` does what the server does. A pipe has no
+/// other lines, and a terminal those that `serve` sends. Returns how the session has ended, and what
+/// it has shown.
 fn stay(
     is_pipe: bool,
-    commands: Receiver<Command>,
-    serve: impl FnOnce(Server, &TcpListener) + Send,
+    lines: &[&str],
+    serve: impl FnOnce(Server, &TcpListener, &Sender<Command>) + Send,
 ) -> (End, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let settings = settings(is_pipe, &listener);
     let desk = Desk::default();
-    let (ends, done) = Ends::new(&desk, commands);
+    let (commands, for_session) = bounded(8);
+    for line in lines {
+        commands.send(Command::Say((*line).to_owned())).unwrap();
+    }
+    let (ends, done) = Ends::new(&desk, for_session);
     let (pieces, screen) = bounded::<Piece>(1);
     let (entered, server) = entered(&listener);
+    if is_pipe {
+        commands.send(Command::Finish).unwrap();
+    }
     thread::scope(|scope| {
-        scope.spawn(|| serve(server, &listener));
+        scope.spawn(|| {
+            let serve = || serve(server, &listener, &commands);
+            let served = panic::catch_unwind(AssertUnwindSafe(serve));
+            // If these fail, the session has ended.
+            let _ = match served {
+                Ok(()) => commands.send(Command::Finish),
+                Err(_) => commands.send(Command::Leave),
+            };
+            served.unwrap();
+        });
         let printer = scope.spawn(move || {
             let mut shown = String::new();
             for piece in screen {
@@ -90,19 +113,9 @@ fn stay(
     })
 }
 
-/// Returns commands to say these lines.
-fn lines(lines: &[&str]) -> (Sender<Command>, Receiver<Command>) {
-    let (commands, receiver) = bounded(8);
-    for line in lines {
-        commands.send(Command::Say((*line).to_owned())).unwrap();
-    }
-    (commands, receiver)
-}
-
 #[test]
 fn a_pipe_ends_when_its_last_line_has_come_back() {
-    let (_, commands) = lines(&["one", "two"]);
-    let (end, shown) = stay(true, commands, |mut server, _| {
+    let (end, shown) = stay(true, &["one", "two"], |mut server, _, _| {
         server.expect(b"one\ntwo\n");
         // These are others' lines, or came before.
         server.say("Bob> two\nAda> one\n* Bob left.\n");
@@ -116,8 +129,7 @@ fn a_pipe_ends_when_its_last_line_has_come_back() {
 
 #[test]
 fn a_pipe_whose_server_goes_says_how_many_lines_did_not_come_back() {
-    let (_, commands) = lines(&["one", "two", "three"]);
-    let (end, _) = stay(true, commands, |mut server, _| {
+    let (end, _) = stay(true, &["one", "two", "three"], |mut server, _, _| {
         server.expect(b"one\n");
         server.say("Ada> one\n");
         server.expect(b"two\n");
@@ -131,14 +143,12 @@ fn a_pipe_whose_server_goes_says_how_many_lines_did_not_come_back() {
 
 #[test]
 fn an_echo_that_was_missed_is_asked_for() {
-    let (_, commands) = lines(&["hi"]);
-    let (end, shown) = stay(true, commands, |mut server, _| {
+    let (end, shown) = stay(true, &["hi"], |mut server, _, _| {
         server.expect(b"hi\n");
         // The second time it has been asked already.
         server.say("* You missed 3 messages.\n* You missed 4 messages.\n");
         server.expect(b"\xff\xf6");
         server.say("* You are \"Ada\".\n");
-        server.expect(b"");
         let mut rest = Vec::new();
         server.reader.read_to_end(&mut rest).unwrap();
         assert_eq!(rest, b"");
@@ -149,8 +159,7 @@ fn an_echo_that_was_missed_is_asked_for() {
 
 #[test]
 fn a_lost_connection_names_what_was_not_heard_and_sends_it_never_again() {
-    let (say, commands) = lines(&["one", "two"]);
-    let (end, shown) = stay(false, commands, |mut server, listener| {
+    let (end, shown) = stay(false, &["one", "two"], |mut server, listener, commands| {
         server.expect(b"one\n");
         server.say("Ada> one\n");
         server.expect(b"two\n");
@@ -159,10 +168,11 @@ fn a_lost_connection_names_what_was_not_heard_and_sends_it_never_again() {
         server.say(&Notice::Welcome.line());
         server.expect(b"Ada\n\xff\xf6");
         server.say("* You are \"Ada\".\n");
-        say.send(Command::Say("three".to_owned())).unwrap();
+        let three = Command::Say("three".to_owned());
+        commands.send(three).unwrap();
         server.expect(b"three\n");
         server.say("Ada> three\n");
-        drop(say);
+        commands.send(Command::Finish).unwrap();
         server.reader.read_to_end(&mut Vec::new()).unwrap();
     });
     assert_eq!(end, Ok(()));
@@ -180,11 +190,13 @@ fn a_lost_connection_names_what_was_not_heard_and_sends_it_never_again() {
 #[test]
 fn what_has_not_gone_can_be_taken_back() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (entered, mut server) = entered(&listener);
+    let (entered, server) = entered(&listener);
     let (settings, desk) = (settings(false, &listener), Desk::default());
     let (pieces, screen) = bounded(1);
     let mut session = Session::new(&settings, Ends::new(&desk, never()).0, pieces);
     thread::scope(|scope| {
+        // It closes the connection if this fails.
+        let mut server = server;
         session.enter(scope, entered);
         let now = Instant::now();
         for line in ["one", "two", "three"] {
@@ -215,7 +227,7 @@ fn ones_name_is_tried_again_before_another_is_taken() {
     let (pieces, screen) = bounded(1);
     let mut session = Session::new(&settings, Ends::new(&desk, never()).0, pieces);
     thread::scope(|scope| {
-        for expected in ["Ada", "Ada", "Ada", "Ada 2"] {
+        for expected in ["Ada", "Ada", "Ada", "Ada 2", "Ada 2"] {
             session.come_back(
                 scope,
                 Err(Refusal::Name {
