@@ -2,8 +2,10 @@
 
 mod draft;
 mod ends;
+mod hostile;
 mod paste;
 mod pipe;
+mod plain;
 mod stay;
 
 use crate::support::{Client, Impostor, TestServer, Tmux, trio_chat, until};

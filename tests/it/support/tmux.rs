@@ -56,12 +56,14 @@ impl Tmux {
         terminal
     }
 
-    /// Sends a message to `change` whenever something is written to the terminal.
+    /// Sends a message to `change` whenever something is written to the terminal, and keeps that in a
+    /// file.
     fn watch(&self, change: Sender<()>) {
         let pipe = self.file("written");
         let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
         assert!(made.success());
-        self.tmux(&["pipe-pane", &format!("exec cat >{}", pipe.display())]);
+        let (kept, to) = (self.file("kept"), pipe.display());
+        self.tmux(&["pipe-pane", &format!("exec tee {} >{to}", kept.display())]);
         thread::spawn(move || {
             let mut written = File::open(pipe).unwrap();
             let mut bytes = [0; 4096];
@@ -88,12 +90,17 @@ impl Tmux {
 
     /// Runs the client, and waits for nothing.
     pub fn launch(&self, address: SocketAddr, options: &str) {
+        self.launch_in("", address, options);
+    }
+
+    /// Runs the client with these variables, as `env` takes them, and waits for nothing.
+    pub fn launch_in(&self, environment: &str, address: SocketAddr, options: &str) {
         let program = env!("CARGO_BIN_EXE_trio-chat");
         let (before, after) = (self.file("before"), self.file("after"));
         let (before, after) = (before.display(), after.display());
         // In a file, so that the screen has nothing of it.
         let script = format!(
-            "stty -a > {before}\n{program} join {address} {options}\n\
+            "stty -a > {before}\nenv {environment} {program} join {address} {options}\n\
              code=$?\nstty -a > {after}\necho ended with $code\n"
         );
         fs::write(self.file("run"), script).unwrap();
@@ -191,6 +198,17 @@ impl Tmux {
     /// Returns the screen with its colours and looks.
     pub fn looks(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
+    /// Returns what was written to the terminal from the first `start` on, until `end` was. Waits for
+    /// both.
+    pub fn written_between(&self, start: &str, end: &str) -> String {
+        until(end, || {
+            let written = fs::read(self.file("kept")).unwrap();
+            let written = String::from_utf8_lossy(&written);
+            let written = &written[written.find(start)?..];
+            Some(written[..written.find(end)?].to_owned())
+        })
     }
 
     /// Waits until the lines satisfy `enough`, and returns them.
