@@ -3,6 +3,7 @@
 
 use crate::protocol::notice::Notice;
 use crate::protocol::text;
+use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -26,7 +27,7 @@ pub fn connect(
     let try_one = |address: SocketAddr| {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         prepare(&socket)?;
-        socket.connect(&address.into())?;
+        socket.connect(&address.into()).map_err(in_time)?;
         Ok(TcpStream::from(socket))
     };
     let not_found = |error| io::Error::other(format!("Cannot find {address}: {error}."));
@@ -40,6 +41,14 @@ pub fn connect(
     Err(io::Error::other(format!(
         "Cannot connect to {address} ({failure}): is the server running? Start it with: trio-chat {address}"
     )))
+}
+
+/// Names a timeout as such: the system says that the connection is in progress.
+fn in_time(error: io::Error) -> io::Error {
+    match Errno::from_io_error(&error) {
+        Some(Errno::INPROGRESS) => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    }
 }
 
 /// Joins under `name`, or, if that is taken, under the name that the server suggests. `first_words`

@@ -7,11 +7,14 @@ use crate::protocol::text;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Maximum length of a line, in bytes. A message of the longest line has a name in front. The rest
 /// of a longer line is discarded.
 const MAX_HEARD: usize = 2 * MAX_LINE;
+
+/// Time for a last look at what has come, when there is no time left.
+const LAST_LOOK: Duration = Duration::from_millis(1);
 
 /// The server's side of a connection.
 pub struct Hearing {
@@ -55,6 +58,7 @@ impl Hearing {
     /// # Errors
     /// Those of the socket, and a timeout after the deadline.
     pub fn next(&mut self) -> io::Result<Option<String>> {
+        let mut is_late = false;
         loop {
             while let Some(piece) = self.lines.next_line() {
                 if self.pieces.len() < MAX_HEARD {
@@ -69,13 +73,16 @@ impl Hearing {
             if self.lines.is_finished() {
                 return Ok(None);
             }
+            if is_late {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             let left = self
                 .deadline
                 .map(|it| it.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.stream.set_read_timeout(left)?;
+            // What has come in time counts, even if this process was late itself.
+            is_late = left.is_some_and(|left| left.is_zero());
+            self.stream
+                .set_read_timeout(left.map(|left| left.max(LAST_LOOK)))?;
             self.lines.fill(&*self.stream)?;
         }
     }
@@ -107,6 +114,21 @@ mod tests {
             [long.as_str(), "Ada> [2Jhi", "last"]
         );
         assert_eq!(heard(b"Ada> \xff\xfe\xc3\n".to_vec()).len(), 1);
+    }
+
+    #[test]
+    fn what_has_come_in_time_is_heard_late_but_no_trickle_puts_the_deadline_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut hearing = Hearing::new(Arc::new(stream));
+        hearing.set_deadline(Some(Instant::now()));
+        server.write_all(b"in time\n").unwrap();
+        assert_eq!(hearing.next().unwrap().as_deref(), Some("in time"));
+        server.write_all(b"no end").unwrap();
+        let error = hearing.next().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(hearing.unread(), b"no end");
     }
 
     #[test]
