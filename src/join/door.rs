@@ -5,11 +5,16 @@ use super::hearing::Hearing;
 use crate::client;
 use crate::protocol::notice::Notice;
 use crate::protocol::{foreign, names, text};
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use socket2::{Socket, TcpKeepalive};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
+
+/// Time after which a person is told what takes so long.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Maximum time for the greeting.
 const GREETING: Duration = Duration::from_secs(10);
@@ -56,6 +61,27 @@ pub enum Refusal {
     Failed(String),
 }
 
+/// Does the same as [`enter`], and tells a person who waits for it what takes so long.
+///
+/// # Errors
+/// Why that was not possible, in one sentence.
+pub fn enter_watched(address: &str, name: &str) -> Result<Entered, Refusal> {
+    let (done, is_done) = bounded::<()>(0);
+    thread::scope(|scope| {
+        let teller = thread::Builder::new().name("teller".to_owned());
+        // If this fails, nothing is told.
+        let _ = teller.spawn_scoped(scope, move || {
+            let late = is_done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            if late && io::stderr().is_terminal() {
+                let _ = writeln!(io::stderr(), "Connecting to {address}…");
+            }
+        });
+        let entered = enter(address, name);
+        drop(done);
+        entered
+    })
+}
+
 /// Connects to `address` and joins under `name`.
 ///
 /// # Errors
@@ -96,7 +122,8 @@ fn greeted(hearing: &mut Hearing, address: &str) -> Result<(), Refusal> {
         Ok(None) => return Err(closed()),
         Err(error) if is_timeout(&error) && hearing.unread().is_empty() => {
             return Err(Refusal::Failed(format!(
-                "{address} says nothing, so it is not a Trio Chat server."
+                "{address} has said nothing for {} s: it is overloaded, or not a Trio Chat server.",
+                GREETING.as_secs()
             )));
         }
         Err(error) if is_timeout(&error) => String::from_utf8_lossy(hearing.unread()).into_owned(),

@@ -183,6 +183,16 @@ impl Keyboard {
         is_full.then_some(Cmd::Noop)
     }
 
+    /// Cuts a draft that some other key has made too long, before it is read again.
+    pub fn cut_draft(&self) {
+        let (line, cursor) = &mut *self.draft.lock();
+        if line.len() > MAX_LINE {
+            line.truncate(line.floor_char_boundary(MAX_LINE));
+            *cursor = line.len().min(*cursor);
+            self.tell_full();
+        }
+    }
+
     fn tell_full(&self) {
         self.command(Command::Show(format!(
             "A line has at most {MAX_LINE} bytes; what is beyond was cut off."

@@ -96,7 +96,7 @@ fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String>
                 None => return Ok(None),
             },
         };
-        match door::enter(address, name.trim()) {
+        match door::enter_watched(address, name.trim()) {
             Ok(entered) => return Ok(Some(entered)),
             Err(Refusal::Name { reason, .. }) if is_given => {
                 return Err(format!("The name \"{name}\" can't be had: {reason}"));
@@ -110,7 +110,11 @@ fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String>
 /// Asks for a name, and returns it, or `None` at the end of input.
 fn ask() -> Option<String> {
     let user = std::env::var("USER").unwrap_or_default();
-    say(&format!("Your name? Press Enter for \"{user}\"."));
+    if user.is_empty() {
+        say("Your name?");
+    } else {
+        say(&format!("Your name? Press Enter for \"{user}\"."));
+    }
     let mut name = String::new();
     let n_read = io::stdin()
         .lock()
@@ -132,6 +136,9 @@ fn read(commands: &Sender<Command>) -> io::Result<()> {
         line.clear();
         if (&mut input).take(MAX_INPUT).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
+        }
+        if line.len() as u64 == MAX_INPUT && !line.ends_with(b"\n") {
+            say("A line of the input has more than 1 MiB, and is sent in pieces.");
         }
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches(['\n', '\r']);

@@ -1,6 +1,7 @@
 //! Watches the row that is being edited, and changes it. What keys do is decided elsewhere.
 
 use super::keyboard::Keyboard;
+use crate::protocol::MAX_LINE;
 use rustyline::completion::Completer;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;
@@ -45,6 +46,9 @@ impl Hinter for Row {
     fn hint(&self, line: &str, cursor: usize, _: &Context<'_>) -> Option<String> {
         self.0.follow_resize();
         *self.0.draft.lock() = (line.to_owned(), cursor);
+        if line.len() > MAX_LINE {
+            let _ = self.0.restart.try_send(());
+        }
         if !self.0.desk.leaving.load(Ordering::SeqCst)
             && !self.0.desk.restart.load(Ordering::SeqCst)
         {

@@ -161,7 +161,7 @@ fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String>
                 Err(error) => return Err(cannot_read(&error)),
             }
         };
-        match door::enter(address, name.trim()) {
+        match door::enter_watched(address, name.trim()) {
             Ok(entered) => return Ok(Some(entered)),
             Err(Refusal::Failed(reason)) => return Err(reason),
             Err(Refusal::Name { reason, free }) => {
@@ -189,6 +189,7 @@ fn read(editor: &mut Editor<Row, MemHistory>, keyboard: &Keyboard, desk: &Desk) 
         if is_set(&desk.leaving) || is_set(&desk.over) {
             break;
         }
+        keyboard.cut_draft();
         let is_ours = desk.restart.swap(false, Ordering::SeqCst);
         let is_late = restarted.is_some_and(|restarted| restarted.elapsed() < RESTART);
         match ended {

@@ -159,7 +159,7 @@ fn j3_what_is_no_trio_chat_server_is_told_in_one_sentence() {
     }
     let (code, _, error) = silent.join().unwrap();
     assert_eq!(code, 1);
-    assert!(error.contains("says nothing"), "{error}");
+    assert!(error.contains("has said nothing for 10 s"), "{error}");
 }
 
 #[test]

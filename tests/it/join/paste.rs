@@ -45,6 +45,19 @@ fn what_does_not_fit_into_the_row_is_not_taken_from_keys_either() {
 }
 
 #[test]
+fn what_is_put_back_does_not_make_the_row_too_long() {
+    let (_server, mut bob, terminal) = room(80, &[]);
+    let half = "x".repeat(3000);
+    terminal.paste(&half);
+    terminal.keys(&["C-u", "C-y", "C-y"]);
+    terminal.wait_for("* A line has at most 4096 bytes; what is beyond was cut off.");
+    terminal.keys(&["Enter"]);
+    bob.hear_until(&format!("Ada> {}", "x".repeat(4096)));
+    terminal.says("over");
+    bob.expect("Ada> over");
+}
+
+#[test]
 fn ctrl_c_ends_a_paste_whose_end_never_comes() {
     let (_server, mut bob, terminal) = room(80, &[]);
     terminal.types("a draft\x1b[200~stuck\x04");

@@ -41,6 +41,15 @@ fn lines_of_a_megabyte_wait_for_space() {
 }
 
 #[test]
+fn it_says_that_a_line_is_too_long_to_be_sent_whole() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let line = "x".repeat((1 << 20) + 1);
+    let (code, _, error) = pipe(server.address, &["--name", "Big"], &line);
+    assert_eq!((code, error.lines().count()), (0, 1), "{error}");
+    assert!(error.contains("has more than 1 MiB"), "{error}");
+}
+
+#[test]
 fn lines_after_quit_did_not_come_back() {
     let server = TestServer::start();
     for (input, code, error) in [

@@ -1,6 +1,9 @@
 //! A terminal whose cursor must not move.
 
-use crate::support::{Client, TestServer, Tmux};
+use crate::support::{Client, Impostor, TestServer, Tmux};
+use crossbeam_channel::{Sender, bounded};
+use std::io::{Read, Write};
+use trio_chat::protocol::notice::Notice;
 
 /// Removes colours from what was written to the terminal, and how they end.
 fn without_colors(written: &str) -> String {
@@ -52,4 +55,23 @@ fn a_plain_terminal_gets_no_byte_that_moves_its_cursor() {
             "{written:?}"
         );
     }
+}
+
+#[test]
+fn whoever_has_no_user_name_is_asked_plainly_and_told_what_takes_so_long() {
+    let (go, may_go) = bounded::<()>(1);
+    let server = Impostor::once(move |mut stream| {
+        may_go.recv().unwrap_or_default();
+        stream.write_all(Notice::Full.line().as_bytes()).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let go: Sender<()> = go;
+    let terminal = Tmux::open(80);
+    terminal.launch_in("-u USER", server.address, "--plain");
+    terminal.wait_for_row("trio-chat: Your name?");
+    terminal.says("Ada");
+    terminal.wait_for_row(&format!("Connecting to {}…", server.address));
+    drop(go);
+    terminal.wait_for("The room is full.");
+    assert_eq!(terminal.end(), 1);
 }
