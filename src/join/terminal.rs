@@ -16,7 +16,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::config::{ColorMode, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
-use rustyline::{Editor, Event, EventHandler};
+use rustyline::{Cmd, Editor, Event, EventHandler, KeyCode, KeyEvent, Modifiers};
 use std::io;
 use std::panic;
 use std::process;
@@ -51,9 +51,6 @@ static IS_CHANGED: AtomicBool = AtomicBool::new(false);
 /// One sentence that says why it could not go on.
 pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
     prepare().map_err(|error| format!("Cannot prepare the terminal: {error}."))?;
-    let Some(entered) = enter(&settings.address, name)? else {
-        return Ok(());
-    };
     let desk = Arc::new(Desk::default());
     let (commands, for_session) = bounded(COMMANDS);
     let (restart, restarts) = bounded(1);
@@ -70,28 +67,34 @@ pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
     let output = editor
         .create_external_printer()
         .map_err(|error| cannot_read(&error))?;
-    desk.set_name(&entered.name);
     let (pieces, for_printer) = bounded(1);
     let (ends, done) = Ends::new(&desk, for_session);
     let looks = settings.looks;
-    thread::scope(|scope| {
-        let session = thread::Builder::new()
-            .name("session".to_owned())
-            .spawn_scoped(scope, || {
-                session::run(scope, settings, ends, pieces, entered)
-            });
-        let desk = &*desk;
+    let desk = &*desk;
+    // Whatever this owns is dropped before it waits for its threads.
+    thread::scope(move |scope| {
         let printing = thread::Builder::new()
             .name("printer".to_owned())
-            .spawn_scoped(scope, {
-                move || {
-                    let dim = |text: &str| looks.dim(text);
-                    printer::run(output, &for_printer, &restarts, &done, dim, desk);
-                }
+            .spawn_scoped(scope, move || {
+                let dim = |text: &str| looks.dim(text);
+                printer::run(output, &for_printer, &restarts, &done, dim, desk);
+            });
+        let entered = enter(&mut editor, &keyboard, desk, &settings.address, name);
+        let Ok(Some(entered)) = entered else {
+            desk.gate.abandon();
+            return entered.map(drop);
+        };
+        desk.set_name(&entered.name);
+        let session = thread::Builder::new()
+            .name("session".to_owned())
+            .spawn_scoped(scope, move || {
+                session::run(scope, settings, ends, pieces, entered)
             });
         let (Ok(session), Ok(_)) = (session, printing) else {
             process::exit(1);
         };
+        let keys = Keys(Arc::clone(&keyboard));
+        editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(keys)));
         read(&mut editor, &keyboard, desk);
         // If this fails, the session has ended.
         let _ = commands.send(session::Command::Leave);
@@ -143,23 +146,23 @@ fn restore() {
 }
 
 /// Returns a place in the room, or `None` if the person would rather not.
-fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String> {
-    let mut asker = Editor::<(), MemHistory>::with_history(config(), MemHistory::new())
-        .map_err(|error| cannot_read(&error))?;
+fn enter(
+    editor: &mut Editor<Row, MemHistory>,
+    keyboard: &Keyboard,
+    desk: &Desk,
+    address: &str,
+    name: Option<String>,
+) -> Result<Option<Entered>, String> {
     let mut suggestion = std::env::var("USER").unwrap_or_default();
     let mut given = name;
     loop {
-        let name = if let Some(name) = given.take() {
-            name
-        } else {
-            IS_CHANGED.store(true, Ordering::SeqCst);
-            let answer = asker.readline_with_initial("Your name: ", (&suggestion, ""));
-            IS_CHANGED.store(false, Ordering::SeqCst);
-            match answer {
+        let name = match given.take() {
+            Some(name) => name,
+            None => match ask(editor, keyboard, desk, &suggestion) {
                 Ok(name) => name,
                 Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(None),
                 Err(error) => return Err(cannot_read(&error)),
-            }
+            },
         };
         match door::enter_watched(address, name.trim()) {
             Ok(entered) => return Ok(Some(entered)),
@@ -172,24 +175,62 @@ fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String>
     }
 }
 
+/// Asks for a name.
+fn ask(
+    editor: &mut Editor<Row, MemHistory>,
+    keyboard: &Keyboard,
+    desk: &Desk,
+    suggestion: &str,
+) -> rustyline::Result<String> {
+    // rustyline would take nothing else, not even Ctrl-C, until the paste ends.
+    let paste = Event::from(KeyEvent(KeyCode::BracketedPasteStart, Modifiers::NONE));
+    editor.bind_sequence(paste.clone(), Cmd::Noop);
+    *keyboard.draft.lock() = (suggestion.to_owned(), suggestion.len());
+    let answer = loop {
+        let ended = read_once(editor, keyboard, "Your name: ");
+        let is_ours = desk.restart.swap(false, Ordering::SeqCst);
+        if !is_ours || !matches!(ended, Err(ReadlineError::Interrupted)) {
+            break ended;
+        }
+        erase(keyboard);
+    };
+    IS_CHANGED.store(false, Ordering::SeqCst);
+    editor.unbind_sequence(paste);
+    *keyboard.draft.lock() = Default::default();
+    answer
+}
+
+/// Reads the row, from what was in it last, until rustyline is done with it.
+fn read_once(
+    editor: &mut Editor<Row, MemHistory>,
+    keyboard: &Keyboard,
+    prompt: &str,
+) -> rustyline::Result<String> {
+    keyboard.cut_draft();
+    let (before, after) = keyboard.draft();
+    IS_CHANGED.store(true, Ordering::SeqCst);
+    let ended = editor.readline_with_initial(prompt, (&before, &after));
+    keyboard.desk.gate.close();
+    ended
+}
+
+/// Erases the row that was read, below which the cursor is.
+fn erase(keyboard: &Keyboard) {
+    let (before, after) = keyboard.draft();
+    let n_rows = ruler().count(&[keyboard.prompt(), before, after].concat(), n_columns());
+    write(&format!("\x1b[{n_rows}A\r\x1b[J"));
+}
+
 /// Reads keys until the person leaves or the session has ended.
 fn read(editor: &mut Editor<Row, MemHistory>, keyboard: &Keyboard, desk: &Desk) {
     let mut restarted: Option<Instant> = None;
     loop {
-        let prompt = format!("{}> ", desk.name());
-        let (before, after) = keyboard.draft();
-        IS_CHANGED.store(true, Ordering::SeqCst);
-        let ended = editor.readline_with_initial(&prompt, (&before, &after));
-        desk.gate.close();
+        let ended = read_once(editor, keyboard, &format!("{}> ", desk.name()));
+        erase(keyboard);
         let is_set = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
-        // The row is on the screen, and the cursor below it.
-        let (before, after) = keyboard.draft();
-        let n_rows = ruler().count(&[keyboard.prompt(), before, after].concat(), n_columns());
-        write(&format!("\x1b[{n_rows}A\r\x1b[J"));
         if is_set(&desk.leaving) || is_set(&desk.over) {
             break;
         }
-        keyboard.cut_draft();
         let is_ours = desk.restart.swap(false, Ordering::SeqCst);
         let is_late = restarted.is_some_and(|restarted| restarted.elapsed() < RESTART);
         match ended {
@@ -208,8 +249,6 @@ fn read(editor: &mut Editor<Row, MemHistory>, keyboard: &Keyboard, desk: &Desk) 
 fn editor(keyboard: &Arc<Keyboard>) -> rustyline::Result<Editor<Row, MemHistory>> {
     let mut editor = Editor::with_history(config(), MemHistory::new())?;
     editor.set_helper(Some(Row(Arc::clone(keyboard))));
-    let keys = Keys(Arc::clone(keyboard));
-    editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(keys)));
     Ok(editor)
 }
 

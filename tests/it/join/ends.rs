@@ -123,6 +123,33 @@ fn j2_a_client_that_was_stopped_from_outside_goes_on_where_it_was() {
 }
 
 #[test]
+fn j2_the_question_for_a_name_survives_a_stop_and_a_paste_without_an_end() {
+    let server = TestServer::start();
+    let terminal = Tmux::open(80);
+    terminal.launch(server.address, "");
+    terminal.wait_for_row("Your name: Grace");
+    terminal.types(" Ho");
+    terminal.wait_for_row("Your name: Grace Ho");
+    kill_process(terminal.client(), Signal::TSTP).unwrap();
+    terminal.wait_until("the shell", |lines| {
+        lines.last().is_some_and(|line| line == "$")
+    });
+    terminal.says("fg");
+    terminal.wait_for_row("Your name: Grace Ho");
+    terminal.types("\x1b[200~p");
+    terminal.wait_for_row("Your name: Grace Hop");
+    terminal.keys(&["Enter"]);
+    terminal.wait_for_row("Grace Hop>");
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let terminal = Tmux::open(80);
+        terminal.launch(server.address, "");
+        terminal.wait_for_row("Your name: Grace");
+        kill_process(terminal.client(), signal).unwrap();
+        assert_eq!(terminal.end(), 0, "{signal:?}");
+    }
+}
+
+#[test]
 fn whoever_gives_no_name_leaves_the_terminal_as_before() {
     let server = TestServer::start();
     for key in ["C-c", "C-d"] {
