@@ -91,13 +91,13 @@ fn stay(
     thread::scope(|scope| {
         scope.spawn(|| {
             let serve = || serve(server, &listener, &commands);
-            let served = panic::catch_unwind(AssertUnwindSafe(serve));
+            let outcome = panic::catch_unwind(AssertUnwindSafe(serve));
             // If these fail, the session has ended.
-            let _ = match served {
+            let _ = match outcome {
                 Ok(()) => commands.send(Command::Finish),
                 Err(_) => commands.send(Command::Leave),
             };
-            served.unwrap();
+            outcome.unwrap();
         });
         let printer = scope.spawn(move || {
             let mut shown = String::new();
