@@ -156,6 +156,9 @@ impl Keyboard {
             KeyEvent(KeyCode::Char(character), Modifiers::NONE) => paste.add(character),
             key if is_tab(key) => paste.add(' '),
             key if is_enter(key) => {
+                if line.is_empty() {
+                    return self.enter(&paste.take_line());
+                }
                 let mut line = line.to_owned();
                 line.insert_str(cursor, &paste.take(room));
                 return self.enter(&line);

@@ -72,6 +72,13 @@ impl Speech {
     }
 }
 
+/// Returns the line that says `line`, slash and all, if it begins with a slash.
+pub fn with_slash_said(line: &str) -> Option<String> {
+    after_slash(line, text::clean(line).trim_start())?;
+    let (before, after) = line.split_at(line.find(SLASHES)?);
+    Some([before, "/", after].concat())
+}
+
 /// Returns what follows the slash, if `text` seems to begin with one. Neither a character that draws
 /// nothing nor a key that was pressed before the slash must make a secret public. `typed` is the text
 /// before it was cleaned.
@@ -155,12 +162,28 @@ mod tests {
             "\u{1b}[D\u{1b}[3~/who",
         ] {
             assert_eq!(meant(&[(hidden, true, true)]), [asked(Command::Who)]);
+            let said = with_slash_said(hidden).unwrap();
+            let said = meant(&[(&said, true, true)]);
+            assert!(matches!(&said[..], [Utterance::Said(text)] if text.ends_with("who")));
         }
         assert_eq!(meant(&[("//who", true, true)]), said(&["/who"]));
         assert_eq!(meant(&[("///", true, true)]), said(&["//"]));
         assert_eq!(meant(&[("a /who", true, true)]), said(&["a /who"]));
         assert_eq!(meant(&[("[A/who", true, true)]), said(&["[A/who"]));
         assert_eq!(meant(&[("\u{1b}[Ahi", true, true)]), said(&["[Ahi"]));
+    }
+
+    #[test]
+    fn a_line_is_said_with_its_slash_when_that_is_doubled() {
+        for (line, doubled) in [
+            ("/who", Some("//who")),
+            ("// a comment", Some("/// a comment")),
+            ("  /", Some("  //")),
+            ("a /who", None),
+            ("", None),
+        ] {
+            assert_eq!(with_slash_said(line).as_deref(), doubled, "{line:?}");
+        }
     }
 
     #[test]

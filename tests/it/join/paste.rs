@@ -70,3 +70,20 @@ fn ctrl_c_ends_a_paste_whose_end_never_comes() {
     terminal.keys(&["C-c", "C-d"]);
     assert_eq!(terminal.end(), 0);
 }
+
+#[test]
+fn lines_of_a_paste_are_text_and_what_it_leaves_in_the_row_is_as_if_typed() {
+    let (_server, mut bob, terminal) = room(80, &[]);
+    terminal.paste("before\n/nick Rob\n// after\n/quit\nlast words\n");
+    bob.hear_until("Ada> before");
+    for line in ["/nick Rob", "// after", "/quit", "last words"] {
+        bob.expect(&format!("Ada> {line}"));
+    }
+    // What was begun by hand, or is ended by hand, is a command.
+    terminal.types("/me ");
+    terminal.paste("waves\n/who");
+    terminal.wait_for_row("Ada> /who");
+    terminal.keys(&["Enter"]);
+    terminal.wait_for("* - Bob, Ada");
+    bob.expect("Ada> *waves*");
+}
