@@ -4,7 +4,10 @@
 use super::completion::Names;
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Time after the last line has gone in which Ctrl-C may still be meant for it.
+const LATELY: Duration = Duration::from_secs(1);
 
 /// Shared by the threads of the client.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub struct Desk {
     pub names: Mutex<Names>,
     name: Mutex<String>,
     n_waiting: AtomicUsize,
+    /// When lines waited last.
+    waited: Mutex<Option<Instant>>,
     /// How many lines were sent and have not come back.
     pub n_unheard: AtomicUsize,
     /// Whether something may be printed now.
@@ -42,8 +47,17 @@ impl Desk {
     }
 
     /// Sets how many lines wait to be sent.
-    pub fn set_n_waiting(&self, n_waiting: usize) {
-        self.n_waiting.store(n_waiting, Ordering::Relaxed);
+    pub fn set_n_waiting(&self, n_waiting: usize, now: Instant) {
+        let earlier = self.n_waiting.swap(n_waiting, Ordering::Relaxed);
+        if earlier.max(n_waiting) > 0 {
+            *self.waited.lock() = Some(now);
+        }
+    }
+
+    /// Whether lines waited a moment ago. It says so only once.
+    pub fn waited_lately(&self, now: Instant) -> bool {
+        let waited = self.waited.lock().take();
+        waited.is_some_and(|waited| now.saturating_duration_since(waited) < LATELY)
     }
 }
 
@@ -103,5 +117,25 @@ impl Gate {
             *state = wanted;
         }
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_have_just_gone_are_remembered_for_a_moment_and_once() {
+        let (desk, start) = (Desk::default(), Instant::now());
+        desk.set_n_waiting(0, start);
+        assert!(!desk.waited_lately(start));
+        desk.set_n_waiting(2, start);
+        for (seconds, lately) in [(5, true), (6, false)] {
+            desk.set_n_waiting(0, start + Duration::from_secs(5));
+            let now = start + Duration::from_secs(seconds);
+            assert_eq!(desk.waited_lately(now), lately);
+        }
+        desk.set_n_waiting(1, start);
+        assert!(!desk.waited_lately(start + LATELY));
     }
 }

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use rustyline::{Cmd, KeyCode, KeyEvent, Modifiers};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// What the keys and the row have in common.
 pub struct Keyboard {
@@ -113,10 +114,15 @@ impl Keyboard {
         self.put("", 0)
     }
 
-    /// Takes back what waits, or else clears the row, or else leaves.
+    /// Takes back what waits, or else clears the row, or else leaves, unless the last line that waited
+    /// has just gone.
     pub(super) fn interrupt(&self, line: &str) -> Cmd {
         if self.desk.n_waiting() > 0 {
             self.command(Command::TakeBack);
+            Cmd::Noop
+        } else if line.is_empty() && self.desk.waited_lately(Instant::now()) {
+            let sentence = "No line waits any more. Ctrl-C once more leaves.";
+            self.command(Command::Show(sentence.to_owned()));
             Cmd::Noop
         } else if line.is_empty() {
             self.leave()

@@ -70,3 +70,30 @@ impl ConditionalEventHandler for Keys {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::join::desk::Desk;
+    use crate::join::looks::Looks;
+    use crate::join::session::Command;
+    use crossbeam_channel::bounded;
+    use std::time::Instant;
+
+    #[test]
+    fn ctrl_c_that_comes_too_late_for_the_last_line_does_not_leave() {
+        let (commands, obeyed) = bounded(8);
+        let desk = Arc::new(Desk::default());
+        let looks = Looks { colored: false };
+        let keyboard = Keyboard::new(Arc::clone(&desk), looks, commands, bounded(1).0);
+        desk.set_n_waiting(1, Instant::now());
+        assert_eq!(keyboard.interrupt(""), Cmd::Noop);
+        assert!(matches!(obeyed.try_recv(), Ok(Command::TakeBack)));
+        // The line has gone meanwhile. The time is that of the test, however slow it is.
+        let later = Instant::now() + std::time::Duration::from_mins(1);
+        desk.set_n_waiting(0, later);
+        assert_eq!(keyboard.interrupt(""), Cmd::Noop);
+        assert!(matches!(obeyed.try_recv(), Ok(Command::Show(_))));
+        assert_eq!(keyboard.interrupt(""), Cmd::Interrupt);
+    }
+}

@@ -133,7 +133,7 @@ impl<'a> Session<'a> {
             .try_again(now, &self.settings.address, &self.ends.desk.name());
         self.send_due(now)?;
         let desk = self.ends.desk;
-        desk.set_n_waiting(self.waiting.len());
+        desk.set_n_waiting(self.waiting.len(), now);
         desk.n_unheard
             .store(self.unheard.n_lines(), Ordering::Relaxed);
         if self.leaving.is_none() {
