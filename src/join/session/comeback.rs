@@ -79,14 +79,23 @@ impl Session<'_> {
                 self.retry();
             }
             Err(Refusal::Name {
-                reason,
-                free: Some(free),
+                free: Some(free), ..
             }) => {
                 self.n_names_refused += 1;
-                if self.n_names_refused >= NAME_TRIES {
-                    self.tell_reason(reason);
+                let me = self.ends.desk.name();
+                if self.n_names_refused < NAME_TRIES {
+                    self.tell_reason(format!(
+                        "\"{me}\" is taken, perhaps still by your lost connection. If it stays so, \
+                         you will be \"{free}\"."
+                    ));
+                } else {
+                    self.tell_reason(format!("You are \"{free}\" now, since \"{me}\" is taken."));
                     self.ends.desk.set_name(&free);
                     self.batch.rename();
+                }
+                if self.n_names_refused == NAME_TRIES {
+                    // The other name can be had at once.
+                    self.backoff.reset();
                 }
                 self.retry();
             }

@@ -227,7 +227,7 @@ fn ones_name_is_tried_again_before_another_is_taken() {
     let (pieces, screen) = bounded(1);
     let mut session = Session::new(&settings, Ends::new(&desk, never()).0, pieces);
     thread::scope(|scope| {
-        for expected in ["Ada", "Ada", "Ada", "Ada 2", "Ada 2"] {
+        for expected in ["Ada", "Ada", "Ada", "Ada 2"] {
             session.come_back(
                 scope,
                 Err(Refusal::Name {
@@ -238,11 +238,13 @@ fn ones_name_is_tried_again_before_another_is_taken() {
             assert_eq!(desk.name(), expected);
             assert!(session.connection.next_try().unwrap() > Instant::now());
         }
+        // The other name is tried soon.
+        let wait = session.connection.next_try().unwrap() - Instant::now();
+        assert!(wait < Duration::from_secs(2), "{wait:?}");
     });
     session.batch.finish();
     let piece = screen.recv().unwrap();
-    assert_eq!(
-        (piece.text.as_str(), piece.renamed),
-        ("* \"Ada\" is taken.\n", true)
-    );
+    let told = "* \"Ada\" is taken, perhaps still by your lost connection. If it stays so, you will be \
+                \"Ada 2\".\n* You are \"Ada 2\" now, since \"Ada\" is taken.\n";
+    assert_eq!((piece.text.as_str(), piece.renamed), (told, true));
 }
