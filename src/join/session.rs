@@ -18,13 +18,11 @@ use super::desk::Desk;
 use super::door::Entered;
 use super::line::{self, Kind};
 use super::settings::Settings;
-use super::unheard::{Unheard, meaning};
+use super::unheard::{Unheard, meaning, quits};
 use super::waiting::Waiting;
 use crate::faults::panic_if_told;
-use crate::protocol::command::Command as ServerCommand;
 use crate::protocol::names;
 use crate::protocol::notice::Notice;
-use crate::protocol::utterance::Utterance;
 use batch::Batch;
 use connection::Connection;
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
@@ -190,7 +188,7 @@ impl<'a> Session<'a> {
         }
         while let Some(mut line) = self.waiting.pop(now, self.unheard.len()) {
             let meaning = meaning(&line);
-            self.quitting |= meaning.contains(&Utterance::Asked(ServerCommand::Quit));
+            self.quitting |= quits(&line);
             line.push('\n');
             let sent = self.connection.send(line.as_bytes());
             line.pop();

@@ -52,6 +52,11 @@ pub fn meaning(line: &str) -> Vec<Utterance> {
     }
 }
 
+/// Whether `line` asks the server to end the stay.
+pub fn quits(line: &str) -> bool {
+    meaning(line).contains(&Utterance::Asked(Command::Quit))
+}
+
 impl Unheard {
     /// Notes that `line` was sent, which means `meaning`.
     pub fn sent(&mut self, line: String, meaning: Vec<Utterance>, now: Instant) {

@@ -74,6 +74,14 @@ impl Waiting {
         self.lines.drain(..).count()
     }
 
+    /// Removes the first line that `is_wanted`, and returns whether there was one.
+    pub fn remove(&mut self, is_wanted: impl Fn(&str) -> bool) -> bool {
+        let place = self.lines.iter().position(|line| is_wanted(line));
+        let removed = place.and_then(|place| self.lines.remove(place));
+        self.n_bytes -= removed.as_ref().map_or(0, String::len);
+        removed.is_some()
+    }
+
     /// Returns how many lines wait.
     pub fn len(&self) -> usize {
         self.lines.len()

@@ -5,6 +5,7 @@ use super::{End, Session};
 use crate::client;
 use crate::join::door::{Entered, Refusal};
 use crate::join::screen::write;
+use crate::join::unheard::quits;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::thread::Scope;
@@ -34,6 +35,7 @@ impl Session<'_> {
         }
         self.batch.tell("The connection is lost.");
         self.name_unheard();
+        self.quitting = self.waiting.remove(quits);
         self.retry();
         Ok(())
     }

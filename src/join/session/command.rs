@@ -1,6 +1,7 @@
 //! Does what the person wants, or the pipe.
 
 use super::Session;
+use crate::join::unheard::quits;
 use std::time::{Duration, Instant};
 
 /// Maximum time that leaving takes.
@@ -25,6 +26,8 @@ impl Session<'_> {
     /// Does what `command` says.
     pub(super) fn obey(&mut self, command: Command) {
         match command {
+            // This takes no connection.
+            Command::Say(line) if !self.connection.is_in() && quits(&line) => self.quitting = true,
             Command::Say(line) => {
                 if !self.waiting.push(line) {
                     self.batch

@@ -41,10 +41,10 @@ impl Session<'_> {
     /// Ends the session, if there is nothing more to do.
     pub(super) fn check_end(&mut self, now: Instant) -> Result<(), End> {
         let n_left = self.waiting.len() + self.unheard.len();
-        if self
+        let has_left = self
             .leaving
-            .is_some_and(|deadline| now >= deadline || self.unheard.is_empty())
-        {
+            .is_some_and(|deadline| now >= deadline || self.unheard.is_empty());
+        if has_left || self.quitting && !self.connection.is_in() {
             return Err(match self.waiting.len() {
                 0 => Ok(()),
                 1 => Err("1 line was not sent.".to_owned()),
@@ -92,21 +92,26 @@ mod tests {
     use super::*;
     use crate::join::desk::Desk;
     use crate::join::looks::Looks;
-    use crate::join::session::Ends;
+    use crate::join::session::{Command, Ends};
     use crate::join::settings::Settings;
     use crate::join::unheard::meaning;
     use crossbeam_channel::{bounded, never};
+    use std::io;
 
-    #[test]
-    fn only_our_own_lines_put_off_the_end_of_the_wait() {
-        let settings = Settings {
+    fn settings() -> Settings {
+        Settings {
             address: String::new(),
             looks: Looks { colored: false },
             clock: None,
             rings: false,
-            reconnects: false,
+            reconnects: true,
             speaks_apart: true,
-        };
+        }
+    }
+
+    #[test]
+    fn only_our_own_lines_put_off_the_end_of_the_wait() {
+        let settings = settings();
         let desk = Desk::default();
         desk.set_name("Ada");
         let ends = Ends {
@@ -123,5 +128,35 @@ mod tests {
         assert_eq!(session.last_progress, start);
         session.hear(Ok("Ada> one".to_owned())).unwrap();
         assert!(session.last_progress > start);
+    }
+
+    #[test]
+    fn whoever_quits_while_not_connected_is_gone_at_once() {
+        let settings = settings();
+        let desk = Desk::default();
+        for (lines, not_sent) in [
+            (&["/quit"][..], Ok(())),
+            (
+                &["one", "/QUIT now"],
+                Err("1 line was not sent.".to_owned()),
+            ),
+        ] {
+            let mut session = Session::new(&settings, Ends::new(&desk, never()).0, bounded(1).0);
+            session.obey(Command::Say("//quit".to_owned()));
+            session.check_end(Instant::now()).unwrap();
+            session.obey(Command::TakeBack);
+            for line in lines {
+                session.obey(Command::Say((*line).to_owned()));
+            }
+            assert_eq!(session.check_end(Instant::now()), Err(not_sent));
+        }
+        // It waited for its turn when the connection was lost.
+        let mut session = Session::new(&settings, Ends::new(&desk, never()).0, bounded(1).0);
+        for line in ["one", "/quit", "two"] {
+            assert!(session.waiting.push(line.to_owned()));
+        }
+        session.lose(&io::ErrorKind::BrokenPipe.into()).unwrap();
+        let not_sent = Err("2 lines were not sent.".to_owned());
+        assert_eq!(session.check_end(Instant::now()), Err(not_sent));
     }
 }

@@ -197,3 +197,17 @@ fn whoever_leaves_sees_what_did_not_come_back_and_no_row_stays() {
     let lines = terminal.lines();
     assert!(!lines.concat().contains("Not connected"), "{lines:#?}");
 }
+
+#[test]
+fn to_quit_while_not_connected_ends_it_at_once() {
+    let server = TestServer::start();
+    let terminal = Tmux::join(80, server.address, "--name Ada");
+    server.kill();
+    terminal.wait_for("* Not connected");
+    terminal.says("said to nobody");
+    terminal.says("/quit");
+    assert_eq!(terminal.end(), 1);
+    let lines = terminal.lines();
+    assert!(lines.contains(&"trio-chat: 1 line was not sent.".to_owned()));
+    assert!(!lines.concat().contains("Not connected"), "{lines:#?}");
+}
