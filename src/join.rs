@@ -15,6 +15,7 @@ mod backoff;
 mod waiting;
 mod unheard;
 mod history;
+mod presence;
 mod completion;
 mod rows;
 mod screen;

@@ -1,5 +1,6 @@
 //! Completes names that were seen, and commands. Which key does that is left to `keys`.
 
+use super::presence::{Presence, begins_list, listed, presence};
 use crate::protocol::command::HELP;
 use std::collections::VecDeque;
 
@@ -13,6 +14,8 @@ const MAX_CHOICES: usize = 20;
 #[derive(Debug, Default)]
 pub struct Names {
     names: VecDeque<String>,
+    /// Whether the next line may be one of a list of names.
+    is_list: bool,
 }
 
 /// What a line can be completed to.
@@ -25,8 +28,24 @@ pub enum Completion {
 }
 
 impl Names {
+    /// Learns names from a line of the room, and forgets those that nobody has any more. `me` is
+    /// nobody else.
+    pub fn hear(&mut self, line: &str, me: &str) {
+        let Presence { here, gone } = presence(line);
+        self.names.retain(|name| !gone.contains(&name.as_str()));
+        let others = here.into_iter().filter(|name| *name != me);
+        others.for_each(|name| self.saw(name));
+        let list = listed(line).filter(|_| self.is_list);
+        self.is_list = list.is_some() || begins_list(line);
+        for name in list.into_iter().flatten().filter(|name| *name != me) {
+            if self.names.len() < MAX_NAMES && self.names.iter().all(|other| other != name) {
+                self.names.push_back(name.to_owned());
+            }
+        }
+    }
+
     /// Notes that `name` was seen just now.
-    pub fn saw(&mut self, name: &str) {
+    fn saw(&mut self, name: &str) {
         if self.names.front().is_some_and(|first| first == name) {
             return;
         }
@@ -205,6 +224,26 @@ mod tests {
         names.saw("Grace");
         let expected = Completion::Line("hello Grace you".to_owned(), 12);
         assert_eq!(names.complete("hello gr you", 8, "Ada"), Some(expected));
+    }
+
+    #[test]
+    fn names_are_learnt_from_the_room_and_forgotten() {
+        let mut names = Names::default();
+        for line in [
+            "* - be kind, please",
+            "Bob> hi",
+            "* 4 people are here, oldest first:",
+            "* - Ada, Zoe,",
+            "* - Bob, Eve",
+            "Eve> hi",
+            "* - not, names",
+            "* Mallory joined.",
+            "* Zoe left.",
+            "* Mallory is now Trent.",
+        ] {
+            names.hear(line, "Ada");
+        }
+        assert_eq!(names.names, ["Trent", "Eve", "Bob"]);
     }
 
     proptest! {

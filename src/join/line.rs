@@ -43,15 +43,6 @@ pub fn kind(line: &str) -> Kind<'_> {
     }
 }
 
-/// Returns the name that `line` shows to be in the room, if it shows one.
-pub fn name_in(line: &str) -> Option<&str> {
-    match kind(line) {
-        Kind::Said { name, .. } | Kind::ToYou { name, .. } => Some(name),
-        Kind::Notice => line.strip_prefix("* ")?.strip_suffix(" joined."),
-        Kind::Missed => None,
-    }
-}
-
 /// Whether `line` may be the answer to a command. Announcements, messages of others and counts of
 /// missed messages come by themselves.
 pub fn may_answer(line: &str) -> bool {
@@ -88,14 +79,6 @@ mod tests {
         ] {
             assert_eq!(kind(line), expected, "{line:?}");
         }
-    }
-
-    #[test]
-    fn names_are_learnt_from_what_is_said_and_who_joins() {
-        assert_eq!(name_in("Ada> hi"), Some("Ada"));
-        assert_eq!(name_in("* Ada (to you): hi"), Some("Ada"));
-        assert_eq!(name_in("* Ada Lovelace joined."), Some("Ada Lovelace"));
-        assert_eq!(name_in("* Ada left."), None);
     }
 
     #[test]

@@ -238,9 +238,7 @@ impl<'a> Session<'a> {
 
     /// Shows a line of the room.
     fn show(&mut self, line: &str, me: &str, now: Instant) {
-        if let Some(name) = line::name_in(line).filter(|name| *name != me) {
-            self.ends.desk.names.lock().saw(name);
-        }
+        self.ends.desk.names.lock().hear(line, me);
         self.batch.show(line, me, now);
     }
 }

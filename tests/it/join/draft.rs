@@ -218,3 +218,26 @@ fn alt_and_a_digit_neither_hold_messages_back_nor_spoil_the_draft() {
     terminal.says("z");
     bob.hear_until(&format!("Ada> {draft}"));
 }
+
+#[test]
+fn names_are_completed_that_have_only_come_and_until_they_go() {
+    let server = TestServer::with(&["--announce"]);
+    let _zoe = Client::join(&server, "Zoe");
+    let mut bob = Client::join(&server, "Bob");
+    let terminal = Tmux::join(80, server.address, "--name Ada");
+    terminal.says("/who");
+    terminal.wait_for("* - Zoe, Bob, Ada");
+    terminal.types("z");
+    terminal.keys(&["Tab"]);
+    terminal.wait_for_row("Ada> Zoe:");
+    terminal.keys(&["C-u"]);
+    bob.say("/nick Mallory");
+    terminal.wait_for("* Bob is now Mallory.");
+    terminal.types("b");
+    terminal.keys(&["Tab"]);
+    terminal.types("m");
+    terminal.keys(&["Tab"]);
+    terminal.wait_for_row("Ada> bm");
+    terminal.keys(&["C-u", "m", "Tab"]);
+    terminal.wait_for_row("Ada> Mallory:");
+}
