@@ -30,7 +30,7 @@ pub fn connect(
         socket.connect(&address.into()).map_err(in_time)?;
         Ok(TcpStream::from(socket))
     };
-    let not_found = |error| io::Error::other(format!("Cannot find {address}: {error}."));
+    let not_found = |error| io::Error::other(format!("Cannot find {address}: {}.", plain(&error)));
     let mut failure = io::Error::from(io::ErrorKind::NotFound);
     for address in address.to_socket_addrs().map_err(not_found)? {
         match try_one(address) {
@@ -38,9 +38,19 @@ pub fn connect(
             Err(error) => failure = error,
         }
     }
-    Err(io::Error::other(format!(
-        "Cannot connect to {address} ({failure}): is the server running? Start it with: trio-chat {address}"
-    )))
+    Err(io::Error::other(match failure.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            format!("Nothing listens on {address}; is the server running?")
+        }
+        _ => format!("Cannot connect to {address}: {}.", plain(&failure)),
+    }))
+}
+
+/// Returns what a person can use of an error's text, which ends in the system's number for it.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let plain = text.split(" (os error ").next();
+    plain.unwrap_or_default().to_owned()
 }
 
 /// Names a timeout as such: the system says that the connection is in progress.
@@ -105,7 +115,7 @@ pub fn lost(error: &io::Error) -> String {
         }
         // A sentence of the server's, or one of ours.
         io::ErrorKind::Other => error.to_string(),
-        _ => format!("The connection is lost ({error}); try again."),
+        _ => format!("The connection is lost ({}); try again.", plain(error)),
     }
 }
 

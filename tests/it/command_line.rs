@@ -151,7 +151,8 @@ fn r7_a_bot_that_finds_no_server_says_so_and_exits_1() {
         assert_eq!(code, 1);
         assert!(output.contains("connecting to"), "{output}");
         assert_eq!(error.lines().count(), 1, "{error}");
-        assert!(error.contains("is the server running?"), "{error}");
+        let sentence = format!("Nothing listens on {free}; is the server running?\n");
+        assert!(error.ends_with(&sentence), "{error}");
     }
 }
 

@@ -10,7 +10,7 @@ mod stay;
 
 use crate::support::{Client, Impostor, TestServer, Tmux, trio_chat, until};
 use std::io::{BufRead, Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -222,4 +222,15 @@ fn no_color_never_and_always_are_obeyed_in_a_pipe() {
         assert_eq!(output.contains("\x1b["), colored, "{output:?}");
         assert!(output.starts_with(if colored { "\x1b[2m* You" } else { "* You" }));
     }
+}
+
+#[test]
+fn a_pipe_that_finds_no_server_says_so_in_one_plain_sentence() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = listener.local_addr().unwrap();
+    drop(listener);
+    let (code, output, error) = pipe(free, &["--name", "Ada"], "hi\n");
+    assert_eq!((code, output.as_str()), (1, ""));
+    let sentence = format!("trio-chat: Nothing listens on {free}; is the server running?\n");
+    assert_eq!(error, sentence);
 }
