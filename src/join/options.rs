@@ -22,8 +22,9 @@ Options:
   --no-reconnect          end when the connection is lost
 
 Keys: Enter sends, Tab completes names and commands, Up and Down go through
-what you sent, Ctrl-R searches it. Ctrl-C takes back a paste that still waits,
-then clears the line, then leaves; so does Ctrl-D on an empty line.
+what you sent, and so does Ctrl-R: type a part of it first. Ctrl-C takes back
+a paste that still waits, then clears the line, then leaves; so does Ctrl-D on
+an empty line.
 ";
 
 /// When lines are coloured.
