@@ -5,6 +5,7 @@ use crate::join::line::{self, Kind};
 use crate::join::mentions;
 use crate::join::screen::ERASE_ABOVE;
 use crate::join::settings::Settings;
+use crate::protocol::notice::Notice;
 use crossbeam_channel::Sender;
 use std::mem;
 use std::time::{Duration, Instant};
@@ -18,6 +19,9 @@ const FULL: usize = 64 * 1024;
 
 /// Minimum time between two bells.
 const BELL: Duration = Duration::from_secs(2);
+
+/// As wide as the time in front of a line.
+const NO_CLOCK: &str = "      ";
 
 /// Something to show.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Batch<'a> {
     screen_is_ready: bool,
     last: Instant,
     last_bell: Option<Instant>,
+    /// How many of the next lines were said before this person came.
+    n_earlier: usize,
 }
 
 impl<'a> Batch<'a> {
@@ -54,6 +60,7 @@ impl<'a> Batch<'a> {
             screen_is_ready: true,
             last: now,
             last_bell: None,
+            n_earlier: 0,
         }
     }
 
@@ -64,8 +71,19 @@ impl<'a> Batch<'a> {
             self.piece.text.push('\x07');
             self.last_bell = Some(now);
         }
+        // Most lines are none, which is seen at once.
+        let is_notice = line.starts_with('*');
+        let notice: Option<Notice> = is_notice.then(|| line.parse().ok()).flatten();
+        if notice == Some(Notice::UpToDate) {
+            self.n_earlier = 0;
+        }
+        let is_earlier = self.n_earlier > 0;
+        self.n_earlier = match notice {
+            Some(Notice::History(n_lines)) => n_lines,
+            _ => self.n_earlier.saturating_sub(1),
+        };
         let dressed = self.settings.looks.dressed(line, me);
-        self.add(&dressed);
+        self.add(&dressed, is_earlier);
     }
 
     /// Adds a sentence of our own.
@@ -74,12 +92,15 @@ impl<'a> Batch<'a> {
             self.piece.ours.extend([sentence, "\n"]);
         } else {
             let line = self.settings.looks.dim(&format!("* {sentence}"));
-            self.add(&line);
+            self.add(&line, false);
         }
     }
 
-    fn add(&mut self, line: &str) {
-        if let Some(offset) = self.settings.clock {
+    /// Adds a line. When an earlier one was said is not known.
+    fn add(&mut self, line: &str, is_earlier: bool) {
+        if self.settings.clock.is_some() && is_earlier {
+            self.piece.text += NO_CLOCK;
+        } else if let Some(offset) = self.settings.clock {
             let now = OffsetDateTime::now_utc().to_offset(offset);
             let clock = format!("{:02}:{:02} ", now.hour(), now.minute());
             self.piece.text += &self.settings.looks.dim(&clock);
@@ -197,6 +218,36 @@ mod tests {
         // The same status again is no news, but its end is.
         assert_eq!(batch.due(Some(&"sending".to_owned())), None);
         assert!(batch.due(None).is_some());
+    }
+
+    #[test]
+    fn a_line_that_was_said_earlier_has_no_time() {
+        let settings = Settings {
+            clock: Some(time::UtcOffset::UTC),
+            ..settings()
+        };
+        let now = Instant::now();
+        let mut batch = Batch::new(&settings, bounded(1).0, now);
+        let lines = [
+            (true, "* The last 2 messages:"),
+            (false, "Bob> one"),
+            (false, "Bob> * You are up to date."),
+            (true, "* You are up to date."),
+            (true, "Bob> three"),
+            (true, "* The last 9 messages:"),
+            (false, "Bob> four"),
+            (true, "* You are up to date."),
+            (true, "Bob> five"),
+        ];
+        for (_, line) in lines {
+            batch.show(line, "Ada", now);
+        }
+        for (shown, (has_clock, line)) in batch.piece.text.lines().zip(lines) {
+            let (clock, rest) = shown.split_at(NO_CLOCK.len());
+            assert_eq!(rest, line);
+            assert_eq!(clock.contains(':'), has_clock, "{shown}");
+            assert!(has_clock || clock == NO_CLOCK, "{shown}");
+        }
     }
 
     #[test]
