@@ -34,10 +34,10 @@ pub struct Keyboard {
     pub(super) paste: Mutex<Option<Paste>>,
     /// Whether a key did not fit into the row.
     pub(super) is_full: AtomicBool,
-    /// Number of columns for which the row was drawn last.
-    pub(super) n_columns: AtomicUsize,
+    /// Number of columns for which rustyline draws.
+    n_columns: AtomicUsize,
     /// Whether the terminal wraps its rows anew when it is resized.
-    pub(super) rewraps: bool,
+    rewraps: bool,
 }
 
 impl Keyboard {
@@ -65,15 +65,28 @@ impl Keyboard {
         }
     }
 
-    /// Puts the cursor where rustyline expects it, if the terminal was resized.
-    pub(super) fn follow_resize(&self) {
-        let new = n_columns();
-        let old = self.n_columns.swap(new, Ordering::SeqCst);
-        if old != new && self.rewraps {
-            let (before, after) = self.draft();
-            let before = format!("{}{before}", self.prompt());
+    /// Puts the cursor where rustyline expects it, if the terminal was resized. `is_same` says that
+    /// rustyline draws the draft again as it was, which it does at a resize.
+    pub(super) fn follow_resize(&self, is_same: bool) {
+        let (old, new) = (self.n_columns(), n_columns());
+        if old == new {
+            return;
+        }
+        let (before, after) = self.draft();
+        let before = self.prompt() + &before;
+        // Of a resize that leaves it one row, rustyline says nothing.
+        let is_row = ruler().count(&[&*before, &after].concat(), old.min(new)) == 1;
+        if is_row || is_same {
+            self.n_columns.store(new, Ordering::SeqCst);
+        }
+        if is_same && self.rewraps {
             write(&ruler().rewrapped(&before, &after, old, new));
         }
+    }
+
+    /// Returns the number of columns for which rustyline draws.
+    pub(super) fn n_columns(&self) -> usize {
+        self.n_columns.load(Ordering::SeqCst)
     }
 
     /// Returns what is in the row, before and after the cursor.

@@ -1,6 +1,7 @@
 //! Watches the row that is being edited, and changes it. What keys do is decided elsewhere.
 
 use super::keyboard::Keyboard;
+use super::screen::ruler;
 use crate::protocol::MAX_LINE;
 use rustyline::completion::Completer;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -44,8 +45,10 @@ impl Hinter for Row {
     /// Notes what is in the row. rustyline calls this before it draws, and at first when it has begun
     /// to read.
     fn hint(&self, line: &str, cursor: usize, _: &Context<'_>) -> Option<String> {
-        self.0.follow_resize();
-        *self.0.draft.lock() = (line.to_owned(), cursor);
+        let draft = (line.to_owned(), cursor);
+        let is_same = *self.0.draft.lock() == draft;
+        self.0.follow_resize(is_same);
+        *self.0.draft.lock() = draft;
         if line.len() > MAX_LINE {
             let _ = self.0.restart.try_send(());
         }
@@ -70,7 +73,13 @@ impl Highlighter for Row {
             // rustyline would wait for that key, and show no message.
             let _ = self.0.restart.try_send(());
         }
-        Cow::Owned(self.0.looks.prompt(prompt))
+        let drawn = ruler().drawn("", prompt, self.0.n_columns());
+        Cow::Owned(self.0.looks.prompt(&drawn))
+    }
+
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        let prompt = self.0.prompt();
+        Cow::Owned(ruler().drawn(&prompt, line, self.0.n_columns()))
     }
 
     /// Notes where the cursor is, when nothing but the cursor has changed.

@@ -83,7 +83,8 @@ fn j1_a_draft_at_the_edge_of_the_screen_spoils_nothing() {
 #[test]
 fn j1_a_draft_of_three_rows_stays_whole_when_the_terminal_is_resized() {
     let (_server, mut bob, terminal) = room(40, &[]);
-    let draft = format!("{} end", "word ".repeat(22));
+    // A space at the end of a row could not be seen.
+    let draft = format!("{}end", "word-".repeat(22));
     terminal.types(&draft);
     let row = format!("Ada> {draft}");
     for (number, n_columns) in [40, 90, 33, 60].into_iter().enumerate() {
@@ -103,6 +104,127 @@ fn j1_a_draft_of_three_rows_stays_whole_when_the_terminal_is_resized() {
     lines.retain(|line| line != "Bob> over");
     assert_eq!(of_bob(&lines), numbered(0..4), "{lines:#?}");
     assert_eq!(count(&lines, "Ada> word"), 1, "{lines:#?}");
+}
+
+/// Returns all 26 letters again and again, in `n_columns`.
+fn letters(n_columns: usize) -> String {
+    ('a'..='z').cycle().take(n_columns).collect()
+}
+
+/// Waits until the client has drawn the prompt and draft `row` for `n_columns`, of which the last
+/// row tells.
+#[track_caller]
+fn wait_for_drawn(terminal: &Tmux, row: &str, n_columns: u16) {
+    let last = row.len() % usize::from(n_columns);
+    terminal.wait_for_row(&row[row.len() - last..]);
+}
+
+#[test]
+fn j1_a_resize_leaves_no_copy_of_a_draft_that_was_typed_across_the_edge() {
+    let (_server, mut bob, terminal) = room(60, &[]);
+    let mut number = 0;
+    // The cursor at the end, and on what becomes the first character of a row.
+    for (n_columns, n_left) in [
+        (45, 0),
+        (75, 0),
+        (100, 0),
+        (33, 0),
+        (59, 0),
+        (45, 25),
+        (75, 9),
+    ] {
+        terminal.resize(60);
+        let draft = letters(65);
+        // rustyline has seen the new size when it waits for the second key.
+        terminal.types(&draft[..1]);
+        terminal.wait_for_row("Ada> a");
+        terminal.types(&draft[1..]);
+        let row = format!("Ada> {draft}");
+        wait_for_drawn(&terminal, &row, 60);
+        terminal.keys(&vec!["Left"; n_left]);
+        bob.mark(&format!("message {number}"));
+        terminal.wait_for(&format!("Bob> message {number}"));
+        terminal.resize(n_columns);
+        wait_for_drawn(&terminal, &row, n_columns);
+        bob.mark(&format!("message {}", number + 1));
+        number += 2;
+        let lines = terminal.wait_for(&format!("Bob> message {}", number - 1));
+        assert_eq!(of_bob(&lines), numbered(0..number), "{lines:#?}");
+        assert_eq!(count(&lines, "Ada> "), 1, "{n_columns}: {lines:#?}");
+        assert!(lines.concat().ends_with(&row), "{n_columns}: {lines:#?}");
+        terminal.keys(&["C-c"]);
+        terminal.wait_for_row("Ada>");
+    }
+}
+
+#[test]
+fn j1_a_draft_whose_last_row_has_just_been_typed_leaves_no_copy_when_resized() {
+    for n_columns in [45, 75] {
+        let (_server, mut bob, terminal) = room(60, &[]);
+        let draft = letters(65);
+        terminal.types(&draft);
+        let row = format!("Ada> {draft}");
+        terminal.wait_until("the draft", |lines| lines.concat().ends_with(&row));
+        terminal.resize(n_columns);
+        wait_for_drawn(&terminal, &row, n_columns);
+        bob.mark("hello");
+        let lines = terminal.wait_for("Bob> hello");
+        assert_eq!(count(&lines, "Ada> "), 1, "{n_columns}: {lines:#?}");
+        assert!(lines.concat().ends_with(&row), "{n_columns}: {lines:#?}");
+    }
+}
+
+#[test]
+fn j1_a_message_between_a_resize_and_the_news_of_it_removes_none() {
+    let (_server, mut bob, terminal) = room(60, &[]);
+    let draft = letters(140);
+    terminal.types(&draft);
+    let row = format!("Ada> {draft}");
+    for number in 0..4 {
+        bob.mark(&format!("message {number}"));
+    }
+    terminal.wait_for("Bob> message 3");
+    // tmux tells of the first at once, and of the second later.
+    terminal.resize(61);
+    wait_for_drawn(&terminal, &row, 61);
+    terminal.rewrap(120);
+    bob.mark("message 4");
+    terminal.wait_for("Bob> message 4");
+    terminal.wait_for_size(120);
+    wait_for_drawn(&terminal, &row, 120);
+    bob.mark("message 5");
+    let lines = terminal.wait_for("Bob> message 5");
+    assert_eq!(of_bob(&lines), numbered(0..6), "{lines:#?}");
+    assert_eq!(count(&lines, "Ada> "), 1, "{lines:#?}");
+    assert!(lines.concat().ends_with(&row), "{lines:#?}");
+}
+
+#[test]
+fn j1_characters_that_terminals_measure_differently_spoil_nothing_at_the_edge() {
+    for part in [
+        "👍🏽",
+        "☁\u{fe0f}",
+        "1\u{fe0f}\u{20e3}",
+        "👩\u{200d}👩\u{200d}👧",
+    ] {
+        let (_server, mut bob, terminal) = room(40, &[]);
+        bob.mark("one");
+        bob.mark("two");
+        terminal.wait_for("Bob> two");
+        // Key by key, to the edge and beyond.
+        let draft = format!("{}{part}yz{part}z{part} end", letters(26));
+        terminal.types(&draft);
+        terminal.wait_until("the draft", |lines| {
+            lines.last().is_some_and(|line| line.ends_with("end"))
+        });
+        bob.mark("three");
+        let lines = terminal.wait_for("Bob> three");
+        let said = ["Bob> one", "Bob> two", "Bob> three"];
+        assert_eq!(of_bob(&lines), said, "{lines:#?}");
+        assert_eq!(count(&lines, "abc"), 1, "{lines:#?}");
+        terminal.keys(&["Enter"]);
+        bob.hear_until(&format!("Ada> {draft}"));
+    }
 }
 
 #[test]

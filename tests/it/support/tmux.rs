@@ -152,8 +152,17 @@ impl Tmux {
 
     /// Changes the width, and waits until the client can know.
     pub fn resize(&self, n_columns: u16) {
+        self.rewrap(n_columns);
+        self.wait_for_size(n_columns);
+    }
+
+    /// Changes the width. tmux wraps its own rows at once, and tells the client a moment later.
+    pub fn rewrap(&self, n_columns: u16) {
         self.tmux(&["resize-window", "-x", &n_columns.to_string()]);
-        // tmux wraps its own rows at once, and tells the client a moment later.
+    }
+
+    /// Waits until the client can know the width.
+    pub fn wait_for_size(&self, n_columns: u16) {
         let tty = self.tmux(&["display", "-p", "#{pane_tty}"]);
         until("the new size", || {
             let size = Command::new("stty")
