@@ -100,7 +100,7 @@ impl<'a> Crowd<'a> {
     fn join(options: &'a Options) -> io::Result<Self> {
         raise_descriptors();
         // A wrong pid should fail now, and not when everyone is in.
-        options.pid.map(process::memory).transpose()?;
+        process::memory(&options.pids)?;
         let mut crowd = Self {
             options,
             clients: Clients::new()?,
@@ -113,14 +113,16 @@ impl<'a> Crowd<'a> {
         Ok(crowd)
     }
 
-    /// Connects the clients that stay, and before each of them those that join and leave.
+    /// Connects the clients that stay, and before each of them those that join and leave. The servers
+    /// take turns.
     fn connect_everyone(&mut self) -> io::Result<()> {
         let n_per_stay = self.options.n_churn + 1;
-        let mut address = self.options.address.clone();
+        let mut addresses = self.options.addresses.clone();
         for number in 0..self.options.n_clients * n_per_stay {
-            let stream = connect(&address, |_| Ok(()))?;
+            let turn = number / n_per_stay % addresses.len();
+            let stream = connect(&addresses[turn], |_| Ok(()))?;
             // A host name is looked up only once.
-            address = stream.peer_addr()?.to_string();
+            addresses[turn] = stream.peer_addr()?.to_string();
             let hello = self.options.dialect.hello(number);
             if (number + 1).is_multiple_of(n_per_stay) {
                 self.clients.add(stream, &hello)?;
@@ -160,9 +162,9 @@ impl<'a> Crowd<'a> {
         let options = self.options;
         self.settle()?;
         self.clients.restart_tally()?;
-        let own_cpu = || process::cpu(std::process::id());
-        let server_cpu = || options.pid.map(process::cpu).transpose();
-        let server_memory = options.pid.map(process::memory).transpose()?;
+        let own_cpu = || process::cpu(&[std::process::id()]);
+        let server_cpu = || process::cpu(&options.pids);
+        let server_memory = process::memory(&options.pids)?;
         let (own_cpu_before, server_cpu_before) = (own_cpu()?, server_cpu()?);
         let n_askers = options.n_clients - options.n_talkers;
         let mut talk = Talk {
@@ -178,7 +180,8 @@ impl<'a> Crowd<'a> {
         let n_hearers = options.n_clients - usize::from(!options.dialect.echoes());
         let n_expected = talk.schedule.n_sent() * n_hearers as u64;
         self.wait_for_the_rest(&mut talk, n_expected)?;
-        let server_cpu = server_cpu()?.zip(server_cpu_before);
+        let knows_server = !options.pids.is_empty();
+        let server_cpu = server_cpu()? - server_cpu_before;
         Ok(Report {
             joined_in: self.joined_in,
             n_clients: options.n_clients as u64,
@@ -187,8 +190,8 @@ impl<'a> Crowd<'a> {
             took: self.clients.last_read - talk.begin,
             own_cpu: own_cpu()? - own_cpu_before,
             elapsed: talk.begin.elapsed(),
-            server_cpu: server_cpu.map(|(after, before)| after - before),
-            server_memory,
+            server_cpu: knows_server.then_some(server_cpu),
+            server_memory: knows_server.then_some(server_memory),
             lateness: talk.lateness,
             tally: self.clients.tally,
         })
@@ -285,5 +288,31 @@ impl<'a> Crowd<'a> {
     fn show_progress(&self, talk: &mut Talk) {
         let n_sent = talk.schedule.n_sent();
         talk.progress.show(n_sent, self.clients.tally.n_delivered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::arguments;
+    use std::net::TcpListener;
+
+    #[test]
+    fn clients_are_dealt_round_the_servers() {
+        let listeners = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let address = |at: usize| listeners[at].local_addr().unwrap();
+        let line = format!("{} {} --clients 5", address(0), address(1));
+        let options = Options::parse(arguments(&line)).unwrap();
+        let mut crowd = Crowd {
+            options: &options,
+            clients: Clients::new().unwrap(),
+            joined_in: Duration::ZERO,
+        };
+        crowd.connect_everyone().unwrap();
+        let n_accepted = listeners.map(|listener| {
+            listener.set_nonblocking(true).unwrap();
+            std::iter::from_fn(|| listener.accept().ok()).count()
+        });
+        assert_eq!(n_accepted, [3, 2]);
     }
 }

@@ -19,7 +19,7 @@ Usage:
   trio-chat [serve] [ADDR]...   run the room (default 127.0.0.1:1234)
   trio-chat join [ADDR]         join it from a terminal; netcat can too
   trio-chat spam|slow [ADDR]    bots that talk too fast and read too slowly
-  trio-chat crowd [ADDR]        many clients at once, to measure a server with
+  trio-chat crowd [ADDR]...     many clients at once, to measure a server with
 
 ADDR is HOST:PORT, or just a port of 127.0.0.1. Port 0 picks a free one.
 To let other machines join: trio-chat 0.0.0.0:1234

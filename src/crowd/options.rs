@@ -2,7 +2,7 @@
 //! Nothing is looked up or connected here.
 
 use super::dialect::{Dialect, MIN_SIZE};
-use crate::arguments::{interval, one_address, seconds, value, whole};
+use crate::arguments::{addresses, interval, seconds, value, whole};
 use crate::protocol::MAX_LINE;
 use pico_args::Arguments;
 use std::time::Duration;
@@ -13,9 +13,10 @@ const MAX_CLIENTS: usize = 99_999;
 /// Help of `trio-chat crowd`.
 pub const HELP: &str = "\
 Usage:
-  trio-chat crowd [ADDR] [OPTION]...   many clients at once, to measure a server
+  trio-chat crowd [ADDR]... [OPTION]...   many clients at once, to measure a server
 
-ADDR is the server's address [127.0.0.1:1234].
+ADDR is the server's address [127.0.0.1:1234]. With several, the clients are
+dealt round: the servers share one room.
 
 Options of the crowd:
   --clients N             clients that join [100]
@@ -25,7 +26,8 @@ Options of the crowd:
   --rate N                messages per second per talker, 0 for no limit [5]
   --size N                bytes per message [64]
   --seconds N             time that they talk [5]
-  --pid PID               process of the server, to show what it needs
+  --pid PID               process of the server, to show what it needs; once for
+                          each of several servers, which are added up
   --protocol NAME         protocol of the server: line, raw or irc [line]
   --json                  print one line for scripts
 ";
@@ -33,8 +35,8 @@ Options of the crowd:
 /// Options of the crowd.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// Where the server is, as HOST:PORT.
-    pub address: String,
+    /// Where the servers are, as HOST:PORT; at least one.
+    pub addresses: Vec<String>,
     /// Clients that join and stay; at least 1.
     pub n_clients: usize,
     /// Others that join and leave before each one that stays.
@@ -49,8 +51,8 @@ pub struct Options {
     pub size: usize,
     /// Time that the talkers talk, in seconds.
     pub seconds: f64,
-    /// Process of the server, if it is known.
-    pub pid: Option<u32>,
+    /// Processes of the servers, if they are known.
+    pub pids: Vec<u32>,
     /// Protocol of the server.
     pub dialect: Dialect,
     /// Whether to print one line for scripts.
@@ -77,9 +79,12 @@ impl Options {
         let line_interval = value(&mut arguments, "--rate", interval)?;
         let size = value(&mut arguments, "--size", |text| whole(text, MAX_LINE))?;
         let duration = value(&mut arguments, "--seconds", seconds)?;
-        let pid = value(&mut arguments, "--pid", |text| {
+        let mut pids = Vec::new();
+        while let Some(pid) = value(&mut arguments, "--pid", |text| {
             whole(text, u32::MAX as usize)
-        })?;
+        })? {
+            pids.push(pid as u32);
+        }
         let dialect = value(&mut arguments, "--protocol", |text| match text {
             "line" => Ok(Dialect::Line),
             "raw" => Ok(Dialect::Raw),
@@ -93,7 +98,7 @@ impl Options {
         let json = arguments.contains("--json");
         let line_interval = line_interval.unwrap_or(Duration::from_millis(200));
         Ok(Self {
-            address: one_address(arguments)?,
+            addresses: addresses(arguments)?,
             n_clients,
             n_talkers: n_talkers.unwrap_or(n_clients).min(n_clients),
             n_churn,
@@ -101,7 +106,7 @@ impl Options {
             rate: (!line_interval.is_zero()).then(|| 1.0 / line_interval.as_secs_f64()),
             size: size.unwrap_or(64).max(MIN_SIZE),
             seconds: duration.map_or(5.0, |duration| duration.as_secs_f64()),
-            pid: pid.and_then(|pid| u32::try_from(pid).ok()),
+            pids,
             dialect,
             json,
         })
@@ -117,7 +122,7 @@ mod tests {
     fn a_crowd_takes_an_address_and_its_options() {
         let line = "4321 --clients 20 --talkers 50 --ask /who --churn 3 --rate 0 --size 1 --json";
         let options = Options {
-            address: "127.0.0.1:4321".to_owned(),
+            addresses: vec!["127.0.0.1:4321".to_owned()],
             n_clients: 20,
             n_talkers: 20,
             n_churn: 3,
@@ -125,11 +130,18 @@ mod tests {
             rate: None,
             size: MIN_SIZE,
             seconds: 5.0,
-            pid: None,
+            pids: vec![],
             dialect: Dialect::Line,
             json: true,
         };
         assert_eq!(Options::parse(arguments(line)), Ok(options));
+    }
+
+    #[test]
+    fn a_crowd_takes_several_servers() {
+        let options = Options::parse(arguments("1 --pid 7 2 --pid=8")).unwrap();
+        assert_eq!(options.addresses, ["127.0.0.1:1", "127.0.0.1:2"]);
+        assert_eq!(options.pids, [7, 8]);
     }
 
     #[test]

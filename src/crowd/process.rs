@@ -1,4 +1,4 @@
-//! Asks the system about a process: its processor time and its memory. When to ask, and what to
+//! Asks the system about processes: their processor time and their memory. When to ask, and what to
 //! make of the answers, is left to the crowd.
 
 use std::fs;
@@ -8,8 +8,17 @@ use std::time::Duration;
 /// Number of fields in `/proc/PID/stat` between the name of the program and the processor time.
 const N_FIELDS_BEFORE_CPU: usize = 11;
 
-/// Returns the processor time of the process `pid` so far, to 10 ms.
-pub fn cpu(pid: u32) -> io::Result<Duration> {
+/// Returns the processor time of these processes so far, each to 10 ms.
+pub fn cpu(pids: &[u32]) -> io::Result<Duration> {
+    pids.iter().map(|pid| cpu_of(*pid)).sum()
+}
+
+/// Returns the resident memory of these processes, in bytes.
+pub fn memory(pids: &[u32]) -> io::Result<u64> {
+    pids.iter().map(|pid| memory_of(*pid)).sum()
+}
+
+fn cpu_of(pid: u32) -> io::Result<Duration> {
     let stat = read(pid, "stat")?;
     let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
     // User and system time, in hundredths of a second.
@@ -18,8 +27,7 @@ pub fn cpu(pid: u32) -> io::Result<Duration> {
     Ok(Duration::from_millis(n_ticks * 10))
 }
 
-/// Returns the resident memory of the process `pid`, in bytes.
-pub fn memory(pid: u32) -> io::Result<u64> {
+fn memory_of(pid: u32) -> io::Result<u64> {
     let status = read(pid, "status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
@@ -36,9 +44,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_is_known() {
+    fn this_process_is_known_and_several_are_added_up() {
         let pid = std::process::id();
-        assert!(memory(pid).unwrap() > 0 && cpu(pid).is_ok());
-        assert!(cpu(u32::MAX).is_err());
+        assert!(memory(&[pid]).unwrap() > 0 && cpu(&[pid]).is_ok());
+        assert!(memory(&[pid, pid]).unwrap() > memory(&[pid]).unwrap());
+        assert!(cpu(&[pid, u32::MAX]).is_err());
+        assert_eq!(cpu(&[]).unwrap(), Duration::ZERO);
     }
 }

@@ -56,7 +56,7 @@ impl Report {
              the crowd  {:.2} of a core\n\
              the server {}\n",
             self.n_clients,
-            options.address,
+            options.addresses.join(" and "),
             options.n_talkers,
             options.seconds,
             options.size,
