@@ -27,6 +27,8 @@ needs=(
     tmux:tmux
     shellcheck:shellcheck
     prlimit:util-linux
+    redis-server:redis-server
+    redis-cli:redis-tools
 )
 
 missing_packages() {

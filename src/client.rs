@@ -94,7 +94,7 @@ pub fn join(
         }
         let answer = read_line(&stream)?;
         match answer.parse::<Notice>() {
-            Ok(Notice::TakenName { free, .. }) => name = free,
+            Ok(Notice::TakenName { free, .. } | Notice::LostName { free, .. }) => name = free,
             Ok(notice) if notice.is_refusal() => return Err(refused(&answer)),
             // The server lets us in, and tells us something first.
             _ => return Ok((stream, took)),

@@ -11,7 +11,6 @@ mod line;
 mod mentions;
 mod looks;
 mod settings;
-mod backoff;
 mod waiting;
 mod unheard;
 mod history;

@@ -11,7 +11,8 @@
 //!                                      never blocks
 //! ```
 //!
-//! Here client 7 speaks and client 9 listens. Each client has both threads.
+//! Here client 7 speaks and client 9 listens. Each client has both threads. If several servers share
+//! the room, what readers say takes a way round through Redis: see [`server::link`].
 //!
 //! # Threads
 //!
@@ -23,6 +24,8 @@
 //! | `broadcaster` | 1 | owns the room, sends frames to outboxes | its inbox, its pace | every sender of events is gone |
 //! | `reader-N` | 1 per client | runs the session | socket, sleep, `events` | end of input, error, eviction, stop |
 //! | `writer-N` | 1 per named client | drains its outbox | unpark, socket | outbox dropped and drained, or error |
+//! | `uplink` | 0 or 1 | says on Redis what is said here, keeps names there | its channels, Redis (2 s at most) | the link is over |
+//! | `downlink` | 0 or 1 | hears on Redis what is said on all servers | Redis (2 s at most), `events` | the link is over |
 //! | `transcript` | 0 or 1 | writes what the room hears to a file | unpark, disk | outbox dropped and drained |
 //! | `log` | 1 | writes log lines | its queue, standard error | the process ends |
 //!
@@ -35,6 +38,9 @@
 //! |---|---|---|---|
 //! | `events` → `inbox` | all readers → broadcaster | blocks | readers wait, TCP windows close, senders block |
 //! | outbox → `frames` | broadcaster → one writer, or the transcript | never blocks | this client misses these messages; they are counted, and it is told |
+//! | `said` | all readers → `uplink` | blocks | as for `events`; without a link the two are one channel |
+//! | questions | readers → `uplink` | blocks, 3 s at most | the reader waits for its answer anyway |
+//! | outgoing letters | broadcaster → `uplink` | never blocks | the writer of the letter is told |
 //! | log lines | all threads → `log` | never blocks | the line is lost and counted |
 //!
 //! All are bounded. Sends towards the room block and never drop. Sends away from it never block and
@@ -68,6 +74,8 @@
 //!   outbox. The **current frame** is the one that still grows. Each frame takes a **place** in an
 //!   outbox.
 //! - **Answer**: whole lines for one member alone. They ride behind the current frame.
+//! - **Link**: what joins the rooms of several servers to one, through an **engine** (Redis).
+//! - **Epoch**: a time in which the engine had the room's memory without a break.
 //! - **Pace**: the minimum time between two lines of one client, and between two frames of the
 //!   room. Each line takes a **slot** of its client's pace.
 //!
@@ -94,6 +102,10 @@ pub mod logging;
 pub mod faults;
 /// Turns signals into a stop. It must not use any other part.
 pub mod signals;
+/// Decides when something is tried again. It must not use the clock or any other part.
+pub mod backoff;
+/// Draws random numbers. It must not use any other part.
+pub mod random;
 /// Defines what goes over the wire. It must not use sockets, threads, the clock or any other part.
 pub mod protocol;
 /// Wraps sockets. It must not use `protocol`.

@@ -21,12 +21,11 @@ Usage:
   trio-chat spam|slow [ADDR]    bots that talk too fast and read too slowly
   trio-chat crowd [ADDR]...     many clients at once, to measure a server with
 
-ADDR is HOST:PORT, or just a port of 127.0.0.1. Port 0 picks a free one.
-To let other machines join: trio-chat 0.0.0.0:1234
+ADDR is HOST:PORT, or just a port of 127.0.0.1. 0.0.0.0:PORT lets others join.
 
 ";
 
-const HELP_END: &str = "
+const HELP_END: &str = "\
   -h, --help              print this; after a command, its options
   -V, --version           print the version
 ";

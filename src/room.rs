@@ -13,9 +13,11 @@ pub mod member;
 pub mod directory;
 pub mod commands;
 
+use crate::protocol::notice::Notice;
 use arrivals::{Arrivals, Change};
+use crossbeam_channel::Sender;
 use directory::Directory;
-use event::{ClientId, Event};
+use event::{ClientId, Event, Outgoing};
 use frame::{CurrentFrame, FULL_FRAME, Frame, FrameMemory, MAX_FRAME};
 use history::History;
 use member::Member;
@@ -60,6 +62,8 @@ pub struct Room {
     /// `None` if the room does not announce who comes and goes.
     arrivals: Option<Arrivals>,
     memory: FrameMemory,
+    /// Takes what is for other servers, if some share the room.
+    outgoing: Option<Sender<Outgoing>>,
     /// Number of members that have missed messages and have not been told.
     n_lagging: usize,
     closed: bool,
@@ -76,6 +80,16 @@ impl Room {
         }
     }
 
+    /// Shares the room with other servers: `outgoing` takes what is for them.
+    pub fn share(&mut self, outgoing: Sender<Outgoing>) {
+        self.outgoing = Some(outgoing);
+    }
+
+    /// Replaces what newcomers hear of what was said before.
+    pub fn recall(&mut self, history: History) {
+        self.history = history;
+    }
+
     /// Adds a message to the history only, newline included.
     pub fn remember(&mut self, line: String) {
         self.history.push(line);
@@ -90,14 +104,21 @@ impl Room {
             Event::Join { id, name, outbox } => self.join(id, name, outbox),
             Event::Said { from, line } => {
                 if self.members.contains_key(&from) {
-                    self.frame.push(&line);
-                    self.history.push(line);
+                    self.say(line);
                 }
             }
+            Event::Relayed(line) => self.say(line),
+            Event::Missed(n_messages) => {
+                let notice = Notice::Missed(n_messages).line();
+                self.frame.push_for(n_messages, &notice);
+            }
+            Event::Notified(notice) => self.frame.push_for(0, &notice.line()),
             Event::Renamed { id, name } => self.rename(id, &name),
             Event::AskedWho(id) => self.who(id),
             Event::SaidTo { from, letter } => self.say_to(from, &letter),
-            Event::Replied { from, text } => self.reply(from, &text),
+            Event::Replied { from, text } => self.reply(from, text),
+            Event::Letter { to, writer, text } => self.letter(&to, writer, &text),
+            Event::Changed(change) => self.publish(&change),
             Event::Told { id, lines } => {
                 self.tell(id, &lines);
             }
@@ -160,9 +181,9 @@ impl Room {
         self.members.len()
     }
 
-    /// Whether messages wait in the current frame, or answers.
+    /// Whether something waits in the current frame, or answers.
     pub fn has_unsent(&self) -> bool {
-        self.frame.n_messages() > 0 || self.has_answers
+        !self.frame.is_empty() || self.has_answers
     }
 
     /// Returns how many bytes the current frame has.
@@ -180,6 +201,11 @@ impl Room {
         self.n_lagging > 0
     }
 
+    fn say(&mut self, line: String) {
+        self.frame.push(&line);
+        self.history.push(line);
+    }
+
     fn join(&mut self, id: ClientId, name: Option<Arc<str>>, mut outbox: Outbox) {
         if name.is_some()
             && let Some((frame, n_messages)) = self.history.frame()
@@ -192,7 +218,7 @@ impl Room {
         if let Some(name) = name {
             self.directory.add(&name, id);
             self.list = None;
-            self.announce(Change::Joined(&name));
+            self.announce(&Change::Joined(name));
         }
     }
 
@@ -207,13 +233,20 @@ impl Room {
             self.n_lagging -= usize::from(left.is_some_and(|it| it.outbox.is_lagging()));
         }
         if let Some(name) = name {
-            self.directory.remove(&name);
+            self.directory.remove(&name, id);
             self.list = None;
-            self.announce(Change::Left(&name));
+            self.announce(&Change::Left(name));
         }
     }
 
-    fn announce(&mut self, change: Change<'_>) {
+    /// Announces a change here. In a room that is shared, it comes back from the other servers.
+    fn announce(&mut self, change: &Change) {
+        if self.outgoing.is_none() {
+            self.publish(change);
+        }
+    }
+
+    fn publish(&mut self, change: &Change) {
         let arrivals = self.arrivals.as_mut();
         if let Some(line) = arrivals.and_then(|arrivals| arrivals.announce(change)) {
             self.frame.push(&line);

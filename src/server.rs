@@ -8,20 +8,25 @@ mod throttle;
 pub mod connection_log;
 mod drops;
 pub mod broadcaster;
+pub mod elsewhere;
 pub mod handle;
+pub mod link;
 pub mod session;
 pub mod admission;
 mod motd;
 pub mod transcript;
 
 use crate::net::listener::{self, Listener};
+use crate::protocol::notice::Notice;
 use crate::room::Room;
 use crate::room::event::TRANSCRIPT;
+use crate::room::history::History;
 use admission::seats::Seats;
 use admission::{Acceptor, host};
 use broadcaster::DiscardRest;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use handle::{Presence, RoomHandle};
+use link::{Link, Running};
 use options::Options;
 use shared::{Config, Shared};
 use std::convert::Infallible;
@@ -46,6 +51,17 @@ pub fn run(options: &Options, stop: &Receiver<()>, reopen: Arc<AtomicBool>) -> R
         config.message_of_the_day = motd::load(path)?;
     }
     let listeners = listener::listen(&options.addresses)?;
+    if options.shows_password {
+        log::warn!(
+            "Everyone on this host can read the password of Redis; set TRIO_CHAT_REDIS instead"
+        );
+    }
+    let n_history = config.room.n_history;
+    let link = config
+        .place
+        .as_ref()
+        .map(|place| Link::connect(place, n_history));
+    let link = link.transpose()?;
     // Only now: a server that cannot start must not touch the transcript of one that runs.
     let transcript = options.transcript.as_ref();
     let transcript = transcript.map(|path| Transcript::open(path, reopen));
@@ -58,7 +74,7 @@ pub fn run(options: &Options, stop: &Receiver<()>, reopen: Arc<AtomicBool>) -> R
     }
     let n_seats = size(&mut config);
     Server::new(listeners, config, n_seats)
-        .run(transcript, stop)
+        .run(transcript, link, stop)
         .map_err(|error| format!("The server has failed: {error}."))
 }
 
@@ -104,18 +120,32 @@ impl Server {
     }
 
     /// Serves until something comes from `stop`, then says goodbye to everyone and ends every
-    /// thread it has started. A `transcript` gets everything that is said.
+    /// thread it has started. A `transcript` gets everything that is said. A `link` shares the room
+    /// with other servers; it comes with the last messages there.
     ///
     /// # Errors
     /// When the first threads cannot be started, or when the room itself has failed.
-    pub fn run(&self, transcript: Option<Transcript>, stop: &Receiver<()>) -> io::Result<()> {
+    pub fn run(
+        &self,
+        transcript: Option<Transcript>,
+        link: Option<(Link, History)>,
+        stop: &Receiver<()>,
+    ) -> io::Result<()> {
         let mut room = Room::new(&self.shared.config.room);
         let earlier = transcript.as_ref().map(Transcript::last_messages);
         let earlier = earlier.unwrap_or_default().into_iter();
         earlier.for_each(|line| room.remember(line));
         thread::scope(|scope| {
             let (events, inbox) = bounded(broadcaster::INBOX);
-            let handle = RoomHandle::new(events);
+            let (handle, link) = match link {
+                Some((link, history)) => {
+                    room.recall(history);
+                    let roster = &self.shared.roster;
+                    let (handle, running) = link.start(scope, &mut room, events, roster)?;
+                    (handle, Some(running))
+                }
+                None => (RoomHandle::new(events), None),
+            };
             let transcript = transcript.map(|transcript| listen(transcript, &handle));
             let (listening, written) = transcript.transpose()?.unzip();
             let (room_end, room_ended) = bounded(0);
@@ -137,7 +167,7 @@ impl Server {
                         recv(room_ended) -> _ => Err(io::Error::other("the room has failed")),
                     }
                 });
-            self.stop(&handle, written);
+            self.stop(&handle, link, written);
             // Until now, so that the transcript has the last lines too.
             drop(listening);
             outcome
@@ -164,16 +194,27 @@ impl Server {
         Ok(())
     }
 
-    /// Stops in this order, which matters. Acceptors end, so no newcomer gets in. The room sends
-    /// its last lines and drops every outbox. Readers end, and writers say goodbye and end when
+    /// Stops in this order, which matters. Acceptors end, so no newcomer gets in. A link says what
+    /// waits, and hears it. The room sends its last lines and drops every outbox. Readers end, and writers say goodbye and end when
     /// they have written everything. Clients that are still stuck are cut, and a transcript that is
     /// stuck is left alone. All of this has one deadline, so nothing before the wait may block.
-    fn stop(&self, room: &RoomHandle, transcript: Option<Receiver<Infallible>>) {
+    fn stop(
+        &self,
+        room: &RoomHandle,
+        link: Option<Running>,
+        transcript: Option<Receiver<Infallible>>,
+    ) {
         let deadline = Instant::now() + GOODBYE;
         self.shared.stop.begin();
         for listener in &self.listeners {
             listener.wake();
         }
+        let n_unsaid = link.map_or(0, |link| link.finish());
+        if n_unsaid > 0 {
+            log::warn!("{n_unsaid} messages of this server were not said");
+            room.notify(Notice::NotSaid(n_unsaid));
+        }
+        self.shared.stop.close_room();
         room.close();
         self.seats.close();
         if !self.seats.wait_until_free(deadline) {
@@ -211,7 +252,7 @@ mod tests {
         let server = Server::new(listeners, Config::default(), 2);
         let (stop, stopped) = bounded(1);
         thread::scope(|scope| {
-            let running = scope.spawn(|| server.run(None, &stopped));
+            let running = scope.spawn(|| server.run(None, None, &stopped));
             let mut client = TcpStream::connect(address).unwrap();
             client.write_all(b"Ada\nhello\n").unwrap();
             let mut heard = Vec::new();

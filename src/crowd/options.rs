@@ -13,7 +13,7 @@ const MAX_CLIENTS: usize = 99_999;
 /// Help of `trio-chat crowd`.
 pub const HELP: &str = "\
 Usage:
-  trio-chat crowd [ADDR]... [OPTION]...   many clients at once, to measure a server
+  trio-chat crowd [ADDR]... [OPTION]...   many clients, to measure a server
 
 ADDR is the server's address [127.0.0.1:1234]. With several, the clients are
 dealt round: the servers share one room.

@@ -170,7 +170,8 @@ fn admitted(hearing: &mut Hearing, address: &str) -> Result<(String, Vec<String>
                 | Notice::ReservedName
                 | Notice::PrivateName
                 | Notice::MixedAlphabets(..)
-                | Notice::TakenName { .. }),
+                | Notice::TakenName { .. }
+                | Notice::LostName { .. }),
             ) if lines.is_empty() => return Err(refused_name(&notice)),
             Ok(notice) if notice.is_refusal() => return Err(Refusal::Failed(said(&line))),
             _ => lines.push(line),
@@ -187,7 +188,7 @@ fn is_timeout(error: &io::Error) -> bool {
 
 fn refused_name(notice: &Notice) -> Refusal {
     let free = match notice {
-        Notice::TakenName { free, .. } => Some(free.clone()),
+        Notice::TakenName { free, .. } | Notice::LostName { free, .. } => Some(free.clone()),
         _ => None,
     };
     let reason = notice.to_string().trim_start_matches("* ").to_owned();

@@ -46,8 +46,17 @@ pub fn kind(line: &str) -> Kind<'_> {
 /// Whether `line` may be the answer to a command. Announcements, messages of others and counts of
 /// missed messages come by themselves.
 pub fn may_answer(line: &str) -> bool {
-    let comes_by_itself = [" joined.", " left."].iter().any(|end| line.ends_with(end));
-    kind(line) == Kind::Notice && !comes_by_itself
+    let is_announced = [" joined.", " left."].iter().any(|end| line.ends_with(end))
+        || line.ends_with('.') && line.contains(" is now ");
+    let is_about_the_room = matches!(
+        line.parse(),
+        Ok(Notice::CutOff
+            | Notice::Back
+            | Notice::EngineFull
+            | Notice::MayHaveMissed
+            | Notice::NotSaid(_))
+    );
+    kind(line) == Kind::Notice && !is_announced && !is_about_the_room
 }
 
 #[cfg(test)]
@@ -88,6 +97,8 @@ mod tests {
         }
         for line in [
             "* Ada left.",
+            "* Ada is now Grace.",
+            "* The room is back.",
             "* Ada (to you): hi",
             "* You missed 1 message.",
             "Ada> hi",

@@ -13,13 +13,13 @@ pub use batch::Piece;
 pub use command::Command;
 pub use loss::sentence as loss;
 
-use super::backoff::Backoff;
 use super::desk::Desk;
 use super::door::Entered;
 use super::line::{self, Kind};
 use super::settings::Settings;
 use super::unheard::{Unheard, meaning, quits};
 use super::waiting::Waiting;
+use crate::backoff::Backoff;
 use crate::faults::panic_if_told;
 use crate::protocol::names;
 use crate::protocol::notice::Notice;
@@ -29,7 +29,11 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use std::io;
 use std::sync::atomic::Ordering;
 use std::thread::Scope;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Time before the first try to come back, and the longest time between two tries.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// The other ends of a session's channels.
 pub struct Ends<'a> {
@@ -111,7 +115,7 @@ impl<'a> Session<'a> {
             settings,
             ends,
             connection: Connection::away(now),
-            backoff: Backoff::default(),
+            backoff: Backoff::new(FIRST_RETRY, LONGEST_RETRY),
             n_names_refused: 0,
             told_reason: String::new(),
             waiting: Waiting::default(),

@@ -48,6 +48,11 @@ impl Key {
         iter::once(&self.look).chain(&self.in_script)
     }
 
+    /// Returns the look, and the look in its script. That is empty if no other name may look so.
+    pub fn into_texts(self) -> (String, String) {
+        (self.look, self.in_script.unwrap_or_default())
+    }
+
     fn of_reading(name: &str) -> [Self; 3] {
         let folded = settled(&in_capitals(&name.nfkd().collect::<String>()));
         [

@@ -28,6 +28,18 @@ pub fn check(given: &str) -> Result<String, Notice> {
     }
 }
 
+/// Whether [`check`] would let this name pass unchanged.
+pub fn is_normal(name: &str) -> bool {
+    is_plain(name) || check(name).as_deref() == Ok(name)
+}
+
+/// Whether `name` consists of single words of letters and digits, as most names do. Nothing else
+/// about it has to be checked.
+fn is_plain(name: &str) -> bool {
+    let is_word = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_alphanumeric);
+    name.len() <= MAX_NAME && name.as_bytes().split(|byte| *byte == b' ').all(is_word)
+}
+
 /// Maximum number of parts per character of the longest name, when Unicode takes it apart.
 const MAX_PARTS: usize = 4;
 
@@ -43,6 +55,12 @@ pub fn similar(taken: &str, n_names: u64) -> impl Iterator<Item = String> {
     let dense = first..first + DENSE_NUMBERS;
     let rest = first + n_names.max(DENSE_NUMBERS)..;
     dense.chain(rest).map(move |number| numbered(stem, number))
+}
+
+/// Returns a name like `taken` with a number far from it, which hardly anybody has.
+pub fn far(taken: &str, random: u64) -> String {
+    let (stem, _) = split_number(taken);
+    numbered(stem, 1000 + random % 9000)
 }
 
 /// Cleans `given`, and turns runs of spaces into one, so that no two names differ only in their
@@ -223,6 +241,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn plain_names_are_good(name in "[a-z0-9 ]{0,34}|[A-Z ]{0,5}") {
+            if is_plain(&name) {
+                prop_assert_eq!(check(&name), Ok(name));
+            }
+        }
+
         #[test]
         fn every_string_is_a_good_name_or_refused(given in any::<String>()) {
             if let Ok(shown) = check(&given) {

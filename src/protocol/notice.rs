@@ -65,6 +65,29 @@ pub enum Notice {
     NobodyToAnswer,
     /// The client that a message was for has no space for it.
     TheirQueueIsFull,
+    /// This server does not reach the others that share its room.
+    CutOff,
+    /// It reaches them again.
+    Back,
+    /// What all servers share has no space for more.
+    EngineFull,
+    /// What all servers shared was lost, so nobody knows how much the client missed.
+    MayHaveMissed,
+    /// A letter did not reach somebody on another server.
+    NotDelivered,
+    /// A newcomer has to wait until this server reaches the others again.
+    CutOffAtDoor,
+    /// Somebody has the name, but on a server that was not heard of lately.
+    LostName {
+        /// The name asked for.
+        wanted: String,
+        /// A similar name that is free.
+        free: String,
+    },
+    /// Somebody else got the client's name while its server was cut off, and it has this one.
+    NameLost(String),
+    /// So many messages of this server were said to nobody, and will not be; at least 1.
+    NotSaid(u64),
     /// Nobody else is in the room.
     NobodyElse,
     /// This many messages follow that were said before the client came; at least 1.
@@ -80,6 +103,15 @@ pub struct NotANotice;
 /// Text between the two names of [`Notice::TakenName`].
 const TAKEN: &str = "\" is taken. Try \"";
 
+/// Text between the two names of [`Notice::LostName`].
+const HELD: &str = "\" is held by a server that was lost. Try again in 10 seconds, or try \"";
+
+/// Text before the name of [`Notice::NameLost`].
+const NAME_LOST: &str = "* Somebody else got your name while this server was cut off. You are \"";
+
+/// Text at the end of [`Notice::NotSaid`].
+const NOT_SAID: &str = " not said.";
+
 /// Text before the name of [`Notice::YouAre`].
 const YOU_ARE: &str = "* You are \"";
 
@@ -92,7 +124,7 @@ const ALIKE: &str = " look alike. Use one alphabet.";
 
 impl Notice {
     /// Notices whose text never varies.
-    const FIXED: [Self; 23] = [
+    const FIXED: [Self; 29] = [
         Self::Welcome,
         Self::EnterName,
         Self::InvisibleName,
@@ -114,6 +146,12 @@ impl Notice {
         Self::NobodyOfThatName,
         Self::NobodyToAnswer,
         Self::TheirQueueIsFull,
+        Self::CutOff,
+        Self::Back,
+        Self::EngineFull,
+        Self::MayHaveMissed,
+        Self::NotDelivered,
+        Self::CutOffAtDoor,
         Self::NobodyElse,
         Self::UpToDate,
     ];
@@ -128,6 +166,7 @@ impl Notice {
                 | Self::PrivateName
                 | Self::MixedAlphabets(..)
                 | Self::TakenName { .. }
+                | Self::LostName { .. }
                 | Self::NotAName
                 | Self::Foreign
                 | Self::LastTry
@@ -191,6 +230,25 @@ impl fmt::Display for Notice {
             }
             Self::NobodyToAnswer => out.write_str("* Nobody who is here has written to you."),
             Self::TheirQueueIsFull => out.write_str("* That was lost: their queue is full."),
+            Self::CutOff => out.write_str(
+                "* Cut off from the rest of the room. What you say waits until it is back.",
+            ),
+            Self::Back => out.write_str("* The room is back."),
+            Self::EngineFull => out.write_str("* The room's memory is full. What you say waits."),
+            Self::MayHaveMissed => {
+                out.write_str("* You may have missed messages: the room's memory was lost.")
+            }
+            Self::NotDelivered => {
+                out.write_str("* That was not delivered: cut off from the rest of the room.")
+            }
+            Self::CutOffAtDoor => out
+                .write_str("* Cut off from the rest of the room. You can come in when it is back."),
+            Self::LostName { wanted, free } => write!(out, "* \"{wanted}{HELD}{free}\"."),
+            Self::NameLost(name) => write!(out, "{NAME_LOST}{name}\" now."),
+            Self::NotSaid(1) => write!(out, "* 1 message of this server was{NOT_SAID}"),
+            Self::NotSaid(n_messages) => {
+                write!(out, "* {n_messages} messages of this server were{NOT_SAID}")
+            }
             Self::NobodyElse => out.write_str("* Nobody else is here."),
             Self::History(1) => out.write_str("* The last message:"),
             Self::History(n_messages) => write!(out, "* The last {n_messages} messages:"),
@@ -220,12 +278,13 @@ impl FromStr for Notice {
         } else if let Some(scripts) = line.strip_prefix("* Letters of ") {
             two_scripts(scripts).map(|(first, second)| Self::MixedAlphabets(first, second))
         } else if let Some(names) = line.strip_prefix("* \"") {
-            let names = names.strip_suffix("\".");
-            let both = names.and_then(|names| names.rsplit_once(TAKEN));
-            both.map(|(wanted, free)| Self::TakenName {
-                wanted: wanted.to_owned(),
-                free: free.to_owned(),
-            })
+            two_names(names.strip_suffix("\".").unwrap_or_default())
+        } else if let Some(name) = line.strip_prefix(NAME_LOST) {
+            let name = name.strip_suffix("\" now.");
+            name.map(|name| Self::NameLost(name.to_owned()))
+        } else if line.ends_with(NOT_SAID) {
+            let count = line.trim_start_matches("* ").split(' ').next();
+            count.and_then(|it| it.parse().ok()).map(Self::NotSaid)
         } else {
             let mut fixed = Self::FIXED.into_iter();
             fixed.find(|notice| notice.to_string() == line)
@@ -234,6 +293,18 @@ impl FromStr for Notice {
             .filter(|notice| notice.to_string() == line)
             .ok_or(NotANotice)
     }
+}
+
+/// Parses the two names of a refusal.
+fn two_names(text: &str) -> Option<Notice> {
+    let both = |between| text.rsplit_once(between);
+    if let Some((wanted, free)) = both(HELD) {
+        let (wanted, free) = (wanted.to_owned(), free.to_owned());
+        return Some(Notice::LostName { wanted, free });
+    }
+    let (wanted, free) = both(TAKEN)?;
+    let (wanted, free) = (wanted.to_owned(), free.to_owned());
+    Some(Notice::TakenName { wanted, free })
 }
 
 /// Parses "Latin and Cyrillic look alike. Use one alphabet."
@@ -265,6 +336,9 @@ mod tests {
                 .prop_map(|(one, other)| Notice::MixedAlphabets(one.script(), other.script())),
             (some_name(), some_name())
                 .prop_map(|(wanted, free)| Notice::TakenName { wanted, free }),
+            (some_name(), some_name()).prop_map(|(wanted, free)| Notice::LostName { wanted, free }),
+            some_name().prop_map(Notice::NameLost),
+            (1..u64::MAX).prop_map(Notice::NotSaid),
         ]
     }
 

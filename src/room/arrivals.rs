@@ -3,6 +3,7 @@
 //! broadcaster.
 
 use std::mem::take;
+use std::sync::Arc;
 
 /// Maximum number of changes in a second that are each announced.
 const MAX_ALONE: u64 = 5;
@@ -11,14 +12,14 @@ const MAX_ALONE: u64 = 5;
 const N_NAMED: usize = 2;
 
 /// A change in who is here.
-#[derive(Debug, Clone, Copy)]
-pub enum Change<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
     /// Somebody of this name came.
-    Joined(&'a str),
+    Joined(Arc<str>),
     /// Somebody of this name left.
-    Left(&'a str),
+    Left(Arc<str>),
     /// Somebody changed the first name for the second.
-    Renamed(&'a str, &'a str),
+    Renamed(Arc<str>, Arc<str>),
 }
 
 /// The changes of the current second.
@@ -41,7 +42,7 @@ struct Group {
 impl Arrivals {
     /// Returns the line that announces `change`, newline included, or `None` if there are so many
     /// that it waits for the end of the second.
-    pub fn announce(&mut self, change: Change<'_>) -> Option<String> {
+    pub fn announce(&mut self, change: &Change) -> Option<String> {
         self.n_in_second += 1;
         if self.n_in_second <= MAX_ALONE && !self.is_storm {
             return Some(match change {
@@ -108,9 +109,9 @@ mod tests {
         let mut arrivals = Arrivals::default();
         assert!(!arrivals.has_begun());
         let lines = [
-            arrivals.announce(Change::Joined("Rick")),
-            arrivals.announce(Change::Renamed("Rick", "Pickle Rick")),
-            arrivals.announce(Change::Left("Pickle Rick")),
+            arrivals.announce(&Change::Joined("Rick".into())),
+            arrivals.announce(&Change::Renamed("Rick".into(), "Pickle Rick".into())),
+            arrivals.announce(&Change::Left("Pickle Rick".into())),
         ];
         assert_eq!(
             lines.map(Option::unwrap),
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn more_than_five_in_a_second_are_merged() {
         let mut arrivals = Arrivals::default();
-        let mut join = |name: &str| arrivals.announce(Change::Joined(name)).is_some();
+        let mut join = |name: &str| arrivals.announce(&Change::Joined(name.into())).is_some();
         assert!((0..5).all(|n| join(&n.to_string())));
         assert!(!join("Rick"));
         assert_eq!(ended(&mut arrivals), "* Rick joined.\n");
@@ -140,7 +141,10 @@ mod tests {
             // The last second had too many, so nobody of this one is announced alone.
             arrivals.is_storm = true;
             for n in 0..n_joins {
-                assert_eq!(arrivals.announce(Change::Joined(&n.to_string())), None);
+                assert_eq!(
+                    arrivals.announce(&Change::Joined(n.to_string().into())),
+                    None
+                );
             }
             assert_eq!(ended(&mut arrivals), line);
         }
@@ -153,9 +157,9 @@ mod tests {
             ..Arrivals::default()
         };
         for _ in 0..5000 {
-            arrivals.announce(Change::Joined("a"));
-            arrivals.announce(Change::Left("a"));
-            arrivals.announce(Change::Renamed("b", "c"));
+            arrivals.announce(&Change::Joined("a".into()));
+            arrivals.announce(&Change::Left("a".into()));
+            arrivals.announce(&Change::Renamed("b".into(), "c".into()));
         }
         assert_eq!(
             ended(&mut arrivals),
@@ -166,6 +170,6 @@ mod tests {
         assert!(arrivals.has_begun());
         assert_eq!(ended(&mut arrivals), "");
         assert!(!arrivals.has_begun());
-        assert!(arrivals.announce(Change::Joined("a")).is_some());
+        assert!(arrivals.announce(&Change::Joined("a".into())).is_some());
     }
 }

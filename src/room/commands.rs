@@ -3,7 +3,8 @@
 
 use super::Room;
 use super::arrivals::Change;
-use super::event::ClientId;
+use super::event::{Addressee, ClientId, Outgoing, Writer};
+use super::member::LastWriter;
 use crate::protocol::addressee::Letter;
 use crate::protocol::notice::Notice;
 use crate::protocol::{message_to, message_to_you};
@@ -11,8 +12,9 @@ use std::sync::Arc;
 use unicode_width::UnicodeWidthStr;
 
 /// Number of members from which only the first ones are listed, and how many those are.
-const MANY: usize = 1000;
-const N_LISTED: usize = 200;
+pub const MANY: usize = 1000;
+/// See [`MANY`].
+pub const N_LISTED: usize = 200;
 
 /// Maximum width of a line of the list, in columns.
 const WIDTH: usize = 72;
@@ -21,9 +23,15 @@ impl Room {
     /// `/who`: lists the names of all members.
     pub(super) fn who(&mut self, asking: ClientId) {
         let list = self.list.take();
-        let list = list.unwrap_or_else(|| self.memory.frame(list_of(self.names()).as_bytes()));
+        let list = list.unwrap_or_else(|| self.memory.frame(self.list().as_bytes()));
         self.list = Some(Arc::clone(&list));
         self.answer(asking, list);
+    }
+
+    fn list(&self) -> String {
+        let names: Vec<&str> = self.names().map(|name| &**name).collect();
+        let n_listed = n_listed(names.len());
+        list_of(&names[..n_listed], names.len())
     }
 
     /// `/msg`: passes a text to the member that the `letter` is for.
@@ -36,12 +44,51 @@ impl Room {
     }
 
     /// `/r`: passes a text to the member that has last passed one to this member.
-    pub(super) fn reply(&mut self, from: ClientId, text: &str) {
+    pub(super) fn reply(&mut self, from: ClientId, text: String) {
         let member = self.members.get(&from);
-        match member.and_then(|member| member.last_writer) {
-            Some(to) if self.name(to).is_some() => self.pass(from, to, text),
+        match member.and_then(|member| member.last_writer.clone()) {
+            Some(LastWriter::Here(to)) if self.name(to).is_some() => self.pass(from, to, &text),
+            Some(LastWriter::Elsewhere(to)) => self.reply_elsewhere(from, to, text),
             _ => self.notify(from, &Notice::NobodyToAnswer),
         }
+    }
+
+    fn reply_elsewhere(&mut self, from: ClientId, to: Writer, text: String) {
+        let Some(name) = self.name(from) else { return };
+        let reply = Outgoing::Reply {
+            from,
+            name,
+            to,
+            text,
+        };
+        if !self.send_out(reply) {
+            self.notify(from, &Notice::TheirQueueIsFull);
+        }
+    }
+
+    /// Passes a text to a member that somebody on another server has written to it.
+    pub(super) fn letter(&mut self, to: &Addressee, writer: Writer, text: &str) {
+        let id = match to {
+            Addressee::Name(name) => self.directory.id(name),
+            Addressee::Id(id) => self.name(*id).map(|_| *id),
+        };
+        let line = message_to_you(&writer.name, text);
+        let was_delivered = id.is_some_and(|id| self.tell(id, &line));
+        let member = id.and_then(|id| self.members.get_mut(&id));
+        if let Some(member) = member.filter(|_| was_delivered) {
+            member.last_writer = Some(LastWriter::Elsewhere(writer));
+        } else {
+            self.send_out(Outgoing::Undelivered {
+                to: writer,
+                was_full: id.is_some(),
+            });
+        }
+    }
+
+    /// Hands something over for another server. Returns false if there are too many others.
+    fn send_out(&self, outgoing: Outgoing) -> bool {
+        let sender = self.outgoing.as_ref();
+        sender.is_some_and(|sender| sender.try_send(outgoing).is_ok())
     }
 
     /// `/nick`: gives a member another name, which its session has checked.
@@ -49,14 +96,14 @@ impl Room {
         let Some(earlier) = self.name(id) else {
             return;
         };
-        self.directory.remove(&earlier);
+        self.directory.remove(&earlier, id);
         self.directory.add(name, id);
         if let Some(member) = self.members.get_mut(&id) {
             member.name = Some(Arc::clone(name));
         }
         self.list = None;
         self.notify(id, &Notice::YouAre(name.to_string()));
-        self.announce(Change::Renamed(&earlier, name));
+        self.announce(&Change::Renamed(earlier, Arc::clone(name)));
     }
 
     fn pass(&mut self, from: ClientId, to: ClientId, text: &str) {
@@ -65,7 +112,7 @@ impl Room {
         };
         if self.tell(to, &message_to_you(&writer, text)) {
             if let Some(member) = self.members.get_mut(&to) {
-                member.last_writer = Some(from);
+                member.last_writer = Some(LastWriter::Here(from));
             }
             self.tell(from, &message_to(&reader, text));
         } else {
@@ -78,23 +125,22 @@ impl Room {
     }
 }
 
-/// Returns what `/who` answers. Each line begins with a sign of ours, so that no name can be taken
-/// for a notice.
-fn list_of<'a>(names: impl Iterator<Item = &'a Arc<str>>) -> String {
-    let names: Vec<_> = names.collect();
-    let n_listed = if names.len() < MANY {
-        names.len()
-    } else {
-        N_LISTED
-    };
-    let n_others = names.len() - n_listed;
-    if names.len() == 1 {
+/// Returns how many of `n_people` are listed by name.
+fn n_listed(n_people: usize) -> usize {
+    if n_people < MANY { n_people } else { N_LISTED }
+}
+
+/// Returns what `/who` answers: the names that are `listed`, oldest first, of `n_people`. Each line
+/// begins with a sign of ours, so that no name can be taken for a notice.
+pub fn list_of(listed: &[&str], n_people: usize) -> String {
+    let n_others = n_people.saturating_sub(listed.len());
+    if n_people <= 1 {
         return Notice::NobodyElse.line();
     }
-    let mut list = format!("* {} people are here, oldest first:", names.len());
+    let mut list = format!("* {n_people} people are here, oldest first:");
     let mut column = WIDTH;
-    for (number, name) in (1..).zip(&names[..n_listed]) {
-        let separator = if number == names.len() { "" } else { "," };
+    for (number, name) in (1..).zip(listed) {
+        let separator = if number == n_people { "" } else { "," };
         let width = name.width() + separator.len();
         if column + 1 + width > WIDTH {
             list += "\n* -";
@@ -151,10 +197,11 @@ mod tests {
 
     #[test]
     fn a_long_list_is_wrapped_and_a_very_long_one_is_cut() {
-        let name = |number: usize| Arc::from(format!("名前 {number}"));
+        let name = |number: usize| format!("名前 {number}");
         for (n_names, n_listed) in [(999, 999), (1000, 200), (8000, 200)] {
-            let names: Vec<Arc<str>> = (1..=n_names).map(name).collect();
-            let list = list_of(names.iter());
+            let names: Vec<String> = (1..=n_names).map(name).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let list = list_of(&names[..super::n_listed(n_names)], n_names);
             let lines: Vec<_> = list.lines().collect();
             assert!(lines.iter().all(|line| line.width() <= WIDTH));
             assert!(lines[1..].iter().all(|line| line.starts_with("* - ")));

@@ -17,9 +17,17 @@ impl Directory {
         self.ids.insert(folded(name), id);
     }
 
-    /// Removes a member.
-    pub fn remove(&mut self, name: &str) {
-        self.ids.remove(&folded(name));
+    /// Removes the member `id`, unless somebody else has the name by now.
+    pub fn remove(&mut self, name: &str, id: ClientId) {
+        let name = folded(name);
+        if self.ids.get(&name) == Some(&id) {
+            self.ids.remove(&name);
+        }
+    }
+
+    /// Returns the member of this name.
+    pub fn id(&self, name: &str) -> Option<ClientId> {
+        self.ids.get(&folded(name)).copied()
     }
 
     /// Returns the member that the `letter` is for, and the text: the first reading counts that
@@ -60,7 +68,8 @@ mod tests {
             let letter = Letter::new(words.to_owned());
             assert_eq!(directory.addressee(&letter), found, "{words:?}");
         }
-        directory.remove("GUARD #1");
+        directory.remove("Guard #1", 9);
+        directory.remove("GUARD #1", 2);
         let letter = Letter::new("Guard #1 hi".to_owned());
         assert_eq!(directory.addressee(&letter), Some((1, "#1 hi")));
     }

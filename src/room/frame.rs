@@ -23,8 +23,13 @@ pub struct CurrentFrame {
 impl CurrentFrame {
     /// Adds a message, newline included.
     pub fn push(&mut self, line: &str) {
+        self.push_for(1, line);
+    }
+
+    /// Adds a line that stands for so many messages, newline included. Who misses it misses these.
+    pub fn push_for(&mut self, n_messages: u64, line: &str) {
         self.bytes.extend_from_slice(line.as_bytes());
-        self.n_messages += 1;
+        self.n_messages += n_messages;
     }
 
     /// Removes all messages.
@@ -36,6 +41,11 @@ impl CurrentFrame {
     /// Returns the number of messages.
     pub fn n_messages(&self) -> u64 {
         self.n_messages
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// Returns the messages as they go over the wire.

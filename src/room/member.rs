@@ -1,11 +1,20 @@
 //! Keeps what one member has yet to hear: its part of the current frame, and the answers for it alone.
 //! Who the others are is left to the room.
 
-use super::event::ClientId;
+use super::event::{ClientId, Writer};
 use super::frame::{CurrentFrame, Frame, MAX_FRAME};
 use super::outbox::Outbox;
 use std::mem::take;
 use std::sync::Arc;
+
+/// Whoever has last said something to a member alone.
+#[derive(Debug, Clone)]
+pub enum LastWriter {
+    /// Another member.
+    Here(ClientId),
+    /// Somebody on another server.
+    Elsewhere(Writer),
+}
 
 /// A member of the room.
 #[derive(Debug)]
@@ -15,7 +24,7 @@ pub struct Member {
     /// Where to send its messages.
     pub outbox: Outbox,
     /// The member that has last said something to this one alone.
-    pub last_writer: Option<ClientId>,
+    pub last_writer: Option<LastWriter>,
     /// Whether this member leaves when the current frame has gone out.
     pub leaving: bool,
     /// Bytes and messages of the current frame that precede this member's join; it must not get
@@ -68,7 +77,7 @@ impl Member {
         self.n_answer_bytes = 0;
         let n_missed = take(&mut self.n_answers_missed);
         self.outbox.miss(n_missed);
-        if n_messages == 0 && answers.is_empty() {
+        if from == frame.len() && answers.is_empty() {
             return n_missed;
         }
         n_missed + self.outbox.send(frame, from, n_messages, answers)

@@ -71,7 +71,7 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
         match event {
             Ok(event) => {
                 apply(&mut room, event, stop);
-                while room.has_unsent() && !stop.has_begun() {
+                while room.has_unsent() && !stop.closes_room() {
                     let left = due.frame.saturating_duration_since(Instant::now());
                     thread::sleep(left.min(MAX_SLEEP));
                     if left <= MAX_SLEEP {
@@ -84,7 +84,7 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if stop.has_begun() {
+        if stop.closes_room() {
             say_last_words(&mut room, inbox, stop, &mut drops);
         }
         due.work(&mut room, &mut drops, Instant::now);
@@ -231,6 +231,7 @@ mod tests {
         let (events, inbox) = crossbeam_channel::unbounded();
         let stop = Stop::default();
         stop.begin();
+        stop.close_room();
         let members = [0, 1].map(|id| {
             let (outbox, frames) = outbox(8);
             let name = None;

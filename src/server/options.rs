@@ -1,16 +1,21 @@
 //! Parses the command line of `trio-chat serve`: its options, their defaults and their help.
 //! Nothing is opened, looked up or started here.
 
+use super::link::address::{self, Address, Place};
 use super::shared::Config;
 use crate::arguments::{addresses, interval, seconds, value, whole};
 use crate::room::Rules;
 use log::LevelFilter;
 use pico_args::Arguments;
+use std::env;
 use std::path::PathBuf;
 
 /// Maximum number of places in an outbox. They are allocated for every client, and more would never
 /// be filled.
 const MAX_QUEUE: usize = 4096;
+
+/// The environment variable for the address of Redis.
+const REDIS: &str = "TRIO_CHAT_REDIS";
 
 /// The options, as `--help` shows them.
 pub const HELP: &str = "\
@@ -23,6 +28,8 @@ Options of the server:
   --history N             earlier messages that a newcomer gets [none]
   --motd FILE             text that a newcomer gets, at most 32 lines
   --transcript FILE       file to which everything that is said is appended
+  --redis URL             share the room with other servers: redis://HOST:PORT
+  --room NAME             which room there [main]
   -v, -q                  log more; log warnings and errors only
 ";
 
@@ -37,6 +44,8 @@ pub struct Options {
     pub motd: Option<PathBuf>,
     /// The file that what is said is appended to.
     pub transcript: Option<PathBuf>,
+    /// Whether the command line has a password, which everyone on this host can read.
+    pub shows_password: bool,
     /// The least important level that is logged.
     pub log_level: LevelFilter,
 }
@@ -62,6 +71,10 @@ impl Options {
         };
         let motd = value(&mut arguments, "--motd", file)?;
         let transcript = value(&mut arguments, "--transcript", file)?;
+        let given = value(&mut arguments, "--redis", Address::parse)?;
+        let shows_password = given.as_ref().is_some_and(Address::has_password);
+        let redis = given.map_or_else(address_of_environment, |given| Ok(Some(given)))?;
+        let room = value(&mut arguments, "--room", address::room)?;
         let log_level = match (arguments.contains("-v"), arguments.contains("-q")) {
             (true, true) => {
                 return Err("-v and -q contradict each other; give one of them".to_owned());
@@ -82,12 +95,34 @@ impl Options {
                     announces,
                     ..Rules::default()
                 },
+                place: place(redis, room)?,
                 ..default
             },
             motd,
             transcript,
+            shows_password,
             log_level,
         })
+    }
+}
+
+/// Returns the engine's address as the environment has it, where others can't read its password.
+fn address_of_environment() -> Result<Option<Address>, String> {
+    let url = env::var(REDIS).ok().filter(|url| !url.is_empty());
+    let address = url.map(|url| Address::parse(&url));
+    let address = address.transpose();
+    address.map_err(|message| format!("{REDIS}: {message}"))
+}
+
+/// Returns the place of the room that other servers share, if they do.
+fn place(redis: Option<Address>, room: Option<String>) -> Result<Option<Place>, String> {
+    match (redis, room) {
+        (None, Some(_)) => Err("--room is for servers that share one, with --redis".to_owned()),
+        (None, None) => Ok(None),
+        (Some(address), room) => Ok(Some(Place {
+            address,
+            room: room.unwrap_or_else(|| "main".to_owned()),
+        })),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::net::connection::Connection;
 use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
 use end::End;
+use handshake::Newcomer;
 use input::Input;
 use roster::Name;
 use std::io::Write;
@@ -34,7 +35,14 @@ pub fn run(
     shared: &Shared,
 ) -> End {
     let mut input = Input::new(connection, &shared.stop);
-    let end = match take_name(connection, &mut input, seat, shared) {
+    let newcomer = Newcomer {
+        id,
+        connection,
+        seat,
+        room,
+        shared,
+    };
+    let end = match take_name(&newcomer, &mut input) {
         Ok(mut name) => {
             shared.log_name(id, name.shown());
             tell(connection, &shared.config.message_of_the_day);
@@ -60,13 +68,8 @@ pub fn run(
 // Inlined, this and `chat` would keep each other's variables on the stack of every session: 27.9
 // instead of 23.8 KB a client.
 #[inline(never)]
-fn take_name<'a>(
-    connection: &Connection,
-    input: &mut Input<'_>,
-    seat: &Seat<'_>,
-    shared: &'a Shared,
-) -> Result<Name<'a>, End> {
-    handshake::take_name(connection, input, seat, shared)
+fn take_name<'a>(newcomer: &Newcomer<'a>, input: &mut Input<'_>) -> Result<Name<'a>, End> {
+    newcomer.take_name(input)
 }
 
 #[inline(never)]

@@ -2,6 +2,7 @@
 //! whether it is stopping.
 
 use super::connection_log::ConnectionLog;
+use super::link::address::Place;
 use super::session::roster::Roster;
 use crate::room::Rules;
 use crate::room::event::ClientId;
@@ -24,6 +25,8 @@ pub struct Config {
     pub message_of_the_day: String,
     /// How the room differs from others.
     pub room: Rules,
+    /// Where the room is that other servers share, if they do.
+    pub place: Option<Place>,
 }
 
 /// Everything that all sessions share.
@@ -47,9 +50,12 @@ impl Shared {
     }
 }
 
-/// Whether the server is stopping. Once it is, it stays so.
+/// How far the server has come with stopping. It never goes back.
 #[derive(Debug, Default)]
-pub struct Stop(AtomicBool);
+pub struct Stop {
+    has_begun: AtomicBool,
+    closes_room: AtomicBool,
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -60,18 +66,29 @@ impl Default for Config {
             name_timeout: Duration::from_mins(1),
             message_of_the_day: String::new(),
             room: Rules::default(),
+            place: None,
         }
     }
 }
 
 impl Stop {
-    /// Marks the server as stopping.
+    /// Marks the server as stopping: nobody gets in, and sessions end.
     pub fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.has_begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets the room close after its last lines.
+    pub fn close_room(&self) {
+        self.closes_room.store(true, Ordering::Relaxed);
     }
 
     /// Whether the server is stopping.
     pub fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.has_begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether the room is to close.
+    pub fn closes_room(&self) -> bool {
+        self.closes_room.load(Ordering::Relaxed)
     }
 }

@@ -11,6 +11,7 @@
 
 mod bots;
 mod bytes;
+mod cluster;
 mod command_line;
 mod commands;
 mod control;

@@ -172,13 +172,14 @@ fn the_defaults_in_the_readme_are_those_of_the_server() {
     }
 }
 
-/// Returns the promise that a test bears in its name: `s1_one_stuck_reader_…` is `S1`.
+/// Returns the promise that a test bears in its name: `s1_one_stuck_reader_…` is `S1`, and
+/// `c10_…` is `C10`.
 fn promise(test: &str) -> Option<String> {
     let (number, _) = test.split_once('_')?;
     let mut characters = number.chars();
     let is_promise = characters.next()?.is_ascii_lowercase()
-        && characters.next()?.is_ascii_digit()
-        && characters.next().is_none();
+        && !characters.as_str().is_empty()
+        && characters.all(|character| character.is_ascii_digit());
     is_promise.then(|| number.to_uppercase())
 }
 

@@ -6,7 +6,7 @@ use crate::client;
 use crate::join::door::{Entered, Refusal};
 use crate::join::screen::write;
 use crate::join::unheard::quits;
-use std::hash::{BuildHasher, RandomState};
+use crate::random;
 use std::io;
 use std::thread::Scope;
 use std::time::Instant;
@@ -59,7 +59,7 @@ impl Session<'_> {
     }
 
     pub(super) fn retry(&mut self) {
-        let wait = self.backoff.wait(random());
+        let wait = self.backoff.wait(random::fraction());
         self.connection = Connection::away(Instant::now() + wait);
     }
 
@@ -125,10 +125,4 @@ impl Session<'_> {
         self.last_progress = now;
         self.connection = Connection::within(scope, entered.hearing);
     }
-}
-
-/// Returns a random number from 0 to 1.
-fn random() -> f64 {
-    let hash = RandomState::new().hash_one(0);
-    f64::from((hash >> 32) as u32) / f64::from(u32::MAX)
 }

@@ -7,13 +7,15 @@ use crate::protocol::command::{Command, HELP};
 use crate::protocol::message;
 use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
-use crate::server::handle::Presence;
+use crate::server::handle::{Presence, Unclaimed};
 use crate::server::shared::Shared;
 
 /// Carries out `command` for the client `id`, whose name it may change.
 ///
 /// # Errors
 /// The end of the session, if the client quits or the room is closed.
+// Inlined, it would take a page more of the stack of every session, whether it commands or not.
+#[inline(never)]
 pub fn obey(
     command: Command,
     id: ClientId,
@@ -29,13 +31,18 @@ pub fn obey(
         Command::Message(letter) => presence.say_to(letter),
         Command::Reply(text) => presence.reply(text),
         Command::Nick(given) => match name.change(&given) {
-            Ok(changed) => {
-                shared.log_name(id, changed.shown());
-                let renamed = presence.rename(changed.shown().clone());
-                // Only now is the earlier name free: the room must not hear of it twice.
-                *name = changed;
-                renamed
-            }
+            Ok(changed) if changed.shown() == name.shown() => return tell_name(name, presence),
+            Ok(changed) => match presence.claim(&changed, name, &shared.roster) {
+                Err(Unclaimed::Refused(refusal)) => notify(refusal),
+                Err(Unclaimed::Away) => notify(Notice::CutOff),
+                Ok(()) => {
+                    shared.log_name(id, changed.shown());
+                    let renamed = presence.rename(changed.shown().clone());
+                    // Only now is the earlier name free: the room must not hear of it twice.
+                    *name = changed;
+                    renamed
+                }
+            },
             Err(refusal) => notify(refusal),
         },
         Command::Quit => {

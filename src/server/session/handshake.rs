@@ -8,94 +8,146 @@ use crate::net::connection::Connection;
 use crate::protocol::foreign;
 use crate::protocol::lines::Line;
 use crate::protocol::notice::Notice;
+use crate::room::event::ClientId;
 use crate::server::admission::seats::Seat;
+use crate::server::handle::{RoomHandle, Unclaimed};
 use crate::server::shared::Shared;
 use std::io::{self, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Time between two tries to claim a name, while the other servers can't be reached.
+const CLAIM_AGAIN: Duration = Duration::from_millis(250);
 
 /// Maximum number of names that one client may try.
 const NAME_TRIES: usize = 5;
 
-/// Greets the client, and returns its name. The time limit for all tries together starts here.
-///
-/// # Errors
-/// The reason why there is no name. The client has not been told.
-pub fn take_name<'a>(
-    connection: &Connection,
-    input: &mut Input<'_>,
-    seat: &Seat<'_>,
-    shared: &'a Shared,
-) -> Result<Name<'a>, End> {
-    input.set_deadline(Some(Instant::now() + shared.config.name_timeout))?;
-    tell(connection, &[Notice::Welcome])?;
-    for n_tries_left in (0..NAME_TRIES).rev() {
-        let given = next_line(input, seat)?;
-        if let Some(protocol) = foreign::protocol_of_line(&given.text, input.unread()) {
-            return Err(End::Foreign(protocol));
-        }
-        if !given.last {
-            // This is not a name, and what follows it isn't chat either.
-            return Err(End::NotAName);
-        }
-        wait_for_turn(input, seat)?;
-        match shared.roster.claim(&given.text) {
-            Ok(_) if !seat.keep() => return Err(End::Evicted),
-            Ok(name) => {
-                input.set_deadline(None)?;
-                return Ok(name);
+/// A client that has no name yet.
+pub struct Newcomer<'a> {
+    /// Its number.
+    pub id: ClientId,
+    /// Its connection.
+    pub connection: &'a Connection,
+    /// Its seat.
+    pub seat: &'a Seat<'a>,
+    /// The room that it wants to enter.
+    pub room: &'a RoomHandle,
+    /// What all sessions share.
+    pub shared: &'a Shared,
+}
+
+impl<'a> Newcomer<'a> {
+    /// Greets the client, and returns its name. The time limit for all tries together starts here.
+    ///
+    /// # Errors
+    /// The reason why there is no name. The client has not been told.
+    pub fn take_name(&self, input: &mut Input<'_>) -> Result<Name<'a>, End> {
+        let config = &self.shared.config;
+        input.set_deadline(Some(Instant::now() + config.name_timeout))?;
+        self.tell(&[Notice::Welcome])?;
+        for n_tries_left in (0..NAME_TRIES).rev() {
+            let given = self.next_line(input)?;
+            if let Some(protocol) = foreign::protocol_of_line(&given.text, input.unread()) {
+                return Err(End::Foreign(protocol));
             }
-            Err(refusal) if n_tries_left > 0 => tell(connection, &[refusal, Notice::EnterName])?,
-            Err(refusal) => tell(connection, &[refusal])?,
+            if !given.last {
+                // This is not a name, and what follows it isn't chat either.
+                return Err(End::NotAName);
+            }
+            self.wait_for_turn(input)?;
+            let claimed = match self.shared.roster.claim(&given.text) {
+                Ok(name) if self.room.is_linked() => self.claim_elsewhere(name, input)?,
+                claimed => claimed,
+            };
+            match claimed {
+                Ok(_) if !self.seat.keep() => return Err(End::Evicted),
+                Ok(name) => {
+                    input.set_deadline(None)?;
+                    return Ok(name);
+                }
+                Err(refusal) if n_tries_left > 0 => self.tell(&[refusal, Notice::EnterName])?,
+                Err(refusal) => self.tell(&[refusal])?,
+            }
+            // A refusal costs the server more than a line does.
+            input.pause(config.line_interval);
         }
-        // A refusal costs the server more than a line does.
-        input.pause(shared.config.line_interval);
+        Err(End::TooManyTries)
     }
-    Err(End::TooManyTries)
-}
 
-/// Returns the next line, unless its first bytes show a protocol that does not end its lines.
-fn next_line(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<Line, End> {
-    loop {
-        if let Some(protocol) = foreign::protocol_of_bytes(input.unread()) {
-            return Err(End::Foreign(protocol));
+    /// Returns the next line, unless its first bytes show a protocol that does not end its lines.
+    fn next_line(&self, input: &mut Input<'_>) -> Result<Line, End> {
+        loop {
+            if let Some(protocol) = foreign::protocol_of_bytes(input.unread()) {
+                return Err(End::Foreign(protocol));
+            }
+            if let Some(line) = input.buffered_line()? {
+                return Ok(line);
+            }
+            self.read(input)?;
         }
-        if let Some(line) = input.buffered_line()? {
-            return Ok(line);
-        }
-        read(input, seat)?;
     }
-}
 
-/// Waits until this client may try a name, if others from its address have done so just now. Until
-/// then it has none, so that it can be evicted, and it is not missed if it leaves.
-fn wait_for_turn(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
-    loop {
-        let left = seat.try_join(Instant::now());
-        if left.is_zero() {
-            return Ok(());
+    /// Waits until this client may try a name, if others from its address have done so just now. Until
+    /// then it has none, so that it can be evicted, and it is not missed if it leaves.
+    fn wait_for_turn(&self, input: &mut Input<'_>) -> Result<(), End> {
+        loop {
+            let left = self.seat.try_join(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            input.postpone(left);
+            self.wait(input)?;
         }
-        input.postpone(left);
+    }
+
+    /// Claims a name on all servers that share the room. If nobody knows at the moment whether it can be
+    /// had, the client is told to wait.
+    #[inline(never)]
+    fn claim_elsewhere(
+        &self,
+        name: Name<'a>,
+        input: &mut Input<'_>,
+    ) -> Result<Result<Name<'a>, Notice>, End> {
+        let mut was_told = false;
+        loop {
+            match self.room.claim(self.id, &name, None, &self.shared.roster) {
+                Ok(()) => return Ok(Ok(name)),
+                Err(Unclaimed::Refused(refusal)) => return Ok(Err(refusal)),
+                Err(Unclaimed::Away) if was_told => {}
+                Err(Unclaimed::Away) => {
+                    self.tell(&[Notice::CutOffAtDoor])?;
+                    was_told = true;
+                }
+            }
+            input.pause(CLAIM_AGAIN);
+            self.wait(input)?;
+        }
+    }
+
+    /// Waits until the input is no longer paused.
+    fn wait(&self, input: &mut Input<'_>) -> Result<(), End> {
         while input.is_paused() {
-            read(input, seat)?;
+            self.read(input)?;
             if input.has_ended() {
                 return Err(End::ClosedByPeer);
             }
         }
+        Ok(())
     }
-}
 
-/// Reads once. Returns an error after an eviction, even if the client never pauses.
-fn read(input: &mut Input<'_>, seat: &Seat<'_>) -> Result<(), End> {
-    let read = input.read();
-    if seat.is_evicted() {
-        return Err(End::Evicted);
+    /// Reads once. Returns an error after an eviction, even if the client never pauses.
+    fn read(&self, input: &mut Input<'_>) -> Result<(), End> {
+        let read = input.read();
+        if self.seat.is_evicted() {
+            return Err(End::Evicted);
+        }
+        read
     }
-    read
-}
 
-fn tell(mut connection: &Connection, notices: &[Notice]) -> io::Result<()> {
-    let lines: String = notices.iter().map(Notice::line).collect();
-    connection.write_all(lines.as_bytes())
+    fn tell(&self, notices: &[Notice]) -> io::Result<()> {
+        let lines: String = notices.iter().map(Notice::line).collect();
+        let mut connection = self.connection;
+        connection.write_all(lines.as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -104,9 +156,23 @@ mod tests {
     use crate::net::connection::Peer;
     use crate::server::admission::seats::Seats;
     use crate::server::shared::Config;
+    use crossbeam_channel::unbounded;
     use std::io::Read;
     use std::sync::Arc;
-    use std::time::Duration;
+
+    /// Returns the name of a client, in a room that nobody else is in.
+    fn name_of(connection: &Connection, seat: &Seat<'_>, shared: &Shared) -> Result<String, End> {
+        let room = RoomHandle::new(unbounded().0);
+        let newcomer = Newcomer {
+            id: 0,
+            connection,
+            seat,
+            room: &room,
+            shared,
+        };
+        let name = newcomer.take_name(&mut Input::new(connection, &shared.stop));
+        name.map(|name| name.shown().to_string())
+    }
 
     /// Returns the outcome for a client that sends `bytes` and nothing more, and what it hears.
     fn outcome(bytes: &[u8], shared: &Shared) -> (Result<String, End>, String) {
@@ -118,8 +184,7 @@ mod tests {
         if shared.config.name_timeout > Duration::ZERO {
             theirs.end_writing();
         }
-        let name = take_name(&ours, &mut Input::new(&ours, &shared.stop), &seat, shared);
-        let name = name.map(|name| name.shown().to_string());
+        let name = name_of(&ours, &seat, shared);
         ours.end_writing();
         let mut heard = String::new();
         (&theirs).read_to_string(&mut heard).unwrap();
@@ -161,7 +226,7 @@ mod tests {
         (&theirs).write_all(b"Ada\n").unwrap();
         theirs.end_writing();
         let shared = shared();
-        let end = take_name(&ours, &mut Input::new(&ours, &shared.stop), &seat, &shared);
+        let end = name_of(&ours, &seat, &shared);
         assert!(matches!(end, Err(End::ClosedByPeer)));
         assert!(seats.take(2, &ours, peer).is_ok());
     }
@@ -219,8 +284,7 @@ mod tests {
         (&theirs).write_all(b"Ada\n").unwrap();
         // The newcomer does not get the seat in time, but this client loses it.
         assert!(seats.take(1, &Arc::new(other), Peer::Local).is_err());
-        let mut input = Input::new(&ours, &shared.stop);
-        let name = take_name(&ours, &mut input, &seat, &shared);
+        let name = name_of(&ours, &seat, &shared);
         assert!(matches!(name, Err(End::Evicted)));
         assert!(shared.roster.claim("Ada").is_ok());
     }

@@ -60,6 +60,7 @@ pub fn run(
                 return End::Reset;
             }
         }
+        name.update();
         let done = match sent {
             Sent::AreYouThere => tell_name(name, presence),
             Sent::Line(piece) => match speech.utterance(&piece) {

@@ -5,10 +5,12 @@
 use crate::protocol::lookalikes::Key;
 use crate::protocol::names;
 use crate::protocol::notice::Notice;
+use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Maximum number of names that are looked up for one suggestion. Nobody can hold so many of those
 /// that come first.
@@ -20,12 +22,30 @@ pub struct Roster {
     /// How many times each text of a key is held.
     taken: Mutex<HashMap<String, usize>>,
     n_names: AtomicU64,
+    /// Number of the next name.
+    next: AtomicU64,
+    /// What a link must know of names, if there is one.
+    linked: Mutex<Option<Linked>>,
+    /// Whether some names wait to be replaced.
+    has_replacements: AtomicBool,
+}
+
+/// What passes between the names and a link.
+#[derive(Debug)]
+struct Linked {
+    /// The numbers of names that are free now.
+    freed: Vec<u64>,
+    /// Takes a message when there are some.
+    woken: Sender<()>,
+    /// The names that others have got on another server, with those that their owners have now.
+    replacements: HashMap<u64, Arc<str>>,
 }
 
 /// A name, held until this is dropped.
 #[derive(Debug)]
 pub struct Name<'a> {
     roster: &'a Roster,
+    number: u64,
     shown: Arc<str>,
     keys: Vec<Key>,
 }
@@ -47,17 +67,49 @@ impl Roster {
             self.n_names.fetch_add(1, Ordering::Relaxed);
             return Ok(Name {
                 roster: self,
+                number: self.next.fetch_add(1, Ordering::Relaxed),
                 shown: wanted.into(),
                 keys,
             });
         }
-        let n_names = self.n_names.load(Ordering::Relaxed);
-        let free = names::similar(&wanted, n_names)
-            .take(MAX_LOOK_UPS)
-            .find(|name| self.is_free(name));
+        let free = self.similar(&wanted).next();
         // Even if one of its numbers was taken meanwhile, the client may try the name.
         let free = free.unwrap_or_else(|| wanted.clone());
         Err(Notice::TakenName { wanted, free })
+    }
+
+    /// Returns names like `taken` that are free.
+    pub fn similar(&self, taken: &str) -> impl Iterator<Item = String> {
+        let n_names = self.n_names.load(Ordering::Relaxed);
+        let similar = names::similar(taken, n_names).take(MAX_LOOK_UPS);
+        similar.filter(|name| self.is_free(name))
+    }
+
+    /// Lets a link know of names that are free again: `woken` takes a message then.
+    pub fn link(&self, woken: Sender<()>) {
+        *self.linked.lock() = Some(Linked {
+            freed: Vec::new(),
+            woken,
+            replacements: HashMap::new(),
+        });
+    }
+
+    /// Returns the numbers of the names that are free since the last call.
+    pub fn take_freed(&self) -> Vec<u64> {
+        let mut linked = self.linked.lock();
+        linked
+            .as_mut()
+            .map(|linked| mem::take(&mut linked.freed))
+            .unwrap_or_default()
+    }
+
+    /// Replaces the name of this number, which somebody on another server has got, by one that a link
+    /// has claimed. Its owner takes it before it says something.
+    pub fn replace(&self, number: u64, shown: Arc<str>) {
+        if let Some(linked) = &mut *self.linked.lock() {
+            linked.replacements.insert(number, shown);
+        }
+        self.has_replacements.store(true, Ordering::SeqCst);
     }
 
     /// Takes all keys of a name, or none if one of them is not free. The keys in `own` are held by
@@ -86,6 +138,29 @@ impl Name<'_> {
         &self.shown
     }
 
+    /// Returns its number. No two names of a server have the same.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Takes the name that a link has claimed in place of this one, if it has.
+    pub fn update(&mut self) {
+        if !self.roster.has_replacements.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut linked = self.roster.linked.lock();
+        let replacements = linked.as_mut().map(|linked| &mut linked.replacements);
+        let Some(shown) = replacements.and_then(|all| all.remove(&self.number)) else {
+            return;
+        };
+        drop(linked);
+        let keys = Key::all_of(&shown);
+        let mut taken = self.roster.taken.lock();
+        release(&mut taken, &self.keys);
+        hold(&mut taken, &keys);
+        (self.shown, self.keys) = (shown, keys);
+    }
+
     /// Takes another name for the same client. Both are held until they are dropped.
     ///
     /// # Errors
@@ -99,6 +174,12 @@ impl Drop for Name<'_> {
     fn drop(&mut self) {
         self.roster.n_names.fetch_sub(1, Ordering::Relaxed);
         release(&mut self.roster.taken.lock(), &self.keys);
+        let mut linked = self.roster.linked.lock();
+        let Some(linked) = &mut *linked else { return };
+        linked.replacements.remove(&self.number);
+        linked.freed.push(self.number);
+        // If a message waits there already, that will do.
+        let _ = linked.woken.try_send(());
     }
 }
 

@@ -133,7 +133,8 @@ impl Drop for TwoHosts {
     }
 }
 
-fn ip(arguments: &[&str]) {
+/// Runs `ip`, which needs root.
+pub fn ip(arguments: &[&str]) {
     let output = Command::new("ip").args(arguments).output().unwrap();
     assert!(output.status.success(), "ip {arguments:?}: {output:?}");
 }

@@ -16,12 +16,14 @@ impl Netcat {
     /// Connects, and gives a name.
     pub fn join(server: &TestServer, name: &str) -> Self {
         let port = server.address.port().to_string();
-        let mut process = Process::spawn(
-            Command::new("nc.openbsd")
-                .args(["-N", "127.0.0.1", &port])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped()),
-        );
+        let mut command = Command::new("nc.openbsd");
+        Self::run(command.args(["-N", "127.0.0.1", &port]), name)
+    }
+
+    /// Runs any command that connects, and gives a name.
+    pub fn run(command: &mut Command, name: &str) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::spawn(command);
         let output = Output::of(process.child().stdout.take().unwrap());
         let stdin = process.child().stdin.take();
         let mut netcat = Self {

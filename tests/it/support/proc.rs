@@ -43,6 +43,17 @@ impl Process {
         names
     }
 
+    /// Whether all its threads are stopped by a signal.
+    pub fn is_frozen(&self) -> bool {
+        let mut threads = fs::read_dir(self.path("task")).unwrap();
+        threads.all(|thread| {
+            let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+            // The name, in parentheses, may itself contain anything.
+            let (_, fields) = stat.rsplit_once(") ").unwrap();
+            fields.starts_with('T')
+        })
+    }
+
     /// Number of open descriptors.
     pub fn n_descriptors(&self) -> usize {
         fs::read_dir(self.path("fd")).unwrap().count()

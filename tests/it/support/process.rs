@@ -1,7 +1,7 @@
 //! A child process: started, signalled and waited for, and always ended by its own pid. What it
 //! uses of the machine is in [`proc`](super::proc).
 
-use super::WATCHDOG;
+use super::{WATCHDOG, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc;
@@ -31,6 +31,16 @@ impl Process {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Freezes the process, until [`thaw`](Self::thaw). Its last thread stands when this returns.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        until("every thread to stand", || self.is_frozen().then_some(()));
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// Waits for the process to end. When the watchdog runs out, the process is killed, which its

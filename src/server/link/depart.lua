@@ -1,0 +1,2 @@
+-- Gives all names of this server free: it stops.
+return remove(me)
