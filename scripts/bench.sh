@@ -4,19 +4,22 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-Usage: scripts/bench.sh [--runs N] [--clients "N N ..."]
+Usage: scripts/bench.sh [--runs N] [--clients "N N ..."] [--cluster]
 
 Measures Trio Chat, "ncat --chat" and ngircd in turn: rooms in which everyone
 talks five times a second, a room of 8,000 in which one client does, and one
 client that floods 100. Measures Trio Chat alone in a room of 1,000, fresh and
-after 15,000 other clients have joined and left. Clients talk for 5 s, with 64
-bytes per message, and run on this machine too. Prints Markdown tables of the
+after 15,000 other clients have joined and left, and in rooms over 1, 2 and 3
+servers on one Redis. Clients talk for 5 s, with 64 bytes per message, and run
+on this machine too, as all servers and Redis do. Prints Markdown tables of the
 medians, with the minimum and maximum in brackets, and draws the first table as
-scripts/bench.svg. Takes about a quarter of an hour. Needs ncat, ngircd
-and gnuplot.
+scripts/bench.svg. Takes about twenty minutes. Needs ncat, ngircd, gnuplot and
+redis-server.
 
   --runs N        runs of each measurement, each with a fresh server [3]
-  --clients LIST  sizes of the room [50 200 500 1000 1500 2000]
+  --clients LIST  sizes of the room [50 200 500 1000 1500 2000], and of one over
+                  several servers [200 1000 2000]
+  --cluster       measure rooms over several servers only
 USAGE
 }
 
@@ -29,6 +32,8 @@ fail() {
 runs=3
 servers=(trio-chat ncat ngircd)
 sizes=(50 200 500 1000 1500 2000)
+cluster_sizes=(200 1000 2000)
+needs=(redis-server ncat ngircd gnuplot)
 while (($# > 0)); do
     case "$1" in
     -h | --help)
@@ -43,14 +48,19 @@ while (($# > 0)); do
     --clients)
         [[ "${2:-}" =~ ^[0-9\ ]+$ ]] || fail "--clients needs numbers (see --help)" 2
         read -ra sizes <<<"$2"
+        cluster_sizes=("${sizes[@]}")
         shift 2
+        ;;
+    --cluster)
+        needs=(redis-server)
+        shift
         ;;
     *) fail "there is no option $1 (see --help)" 2 ;;
     esac
 done
 
 PATH=$PATH:/usr/sbin
-for command in ncat ngircd gnuplot; do
+for command in "${needs[@]}"; do
     command -v "$command" >/dev/null || fail "please install $command"
 done
 
@@ -61,31 +71,52 @@ work=$(mktemp -d)
 cd "$work"
 ulimit -n "$(ulimit -Hn)"
 server=
+redis=
 crowd=
 trio_options=()
 
 # Ends the processes that this script has started.
 stop() {
     local pid
-    for pid in $crowd $server; do
+    for pid in $crowd $server $redis; do
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
     crowd=
     server=
+    redis=
 }
 trap 'stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# start NAME: starts that server on another $port each time, and sets $protocol to what it speaks.
+# start NAME: starts that server, or a room over N of them if NAME is N. Sets $addresses and $server to
+# where they listen, another port each time, and to their processes, and $protocol to what they speak.
 start() {
+    local n_servers=1 n_started
+    addresses=()
+    if [[ "$1" == [0-9] ]]; then
+        n_servers=$1
+        redis-server --port 0 --unixsocket "$work/redis.sock" --dir "$work" --save "" \
+            --appendonly yes --maxmemory-policy noeviction >/dev/null 2>&1 &
+        redis=$!
+    fi
+    for ((n_started = 0; n_started < n_servers; n_started++)); do
+        start_one "$1"
+    done
+}
+
+start_one() {
     # Below the ports that Linux gives to clients.
-    port=$((20000 + RANDOM % 10000))
+    local port=$((20000 + RANDOM % 10000))
     case "$1" in
     trio-chat)
         protocol=line
         "$trio" -q "127.0.0.1:$port" "${trio_options[@]}" 2>/dev/null &
+        ;;
+    [0-9])
+        protocol=line
+        "$trio" -q "127.0.0.1:$port" --redis "redis+unix://$work/redis.sock" 2>/dev/null &
         ;;
     ncat)
         protocol=raw
@@ -100,29 +131,42 @@ start() {
         ngircd -n -f ngircd.conf >/dev/null 2>&1 &
         ;;
     esac
-    server=$!
+    local pid=$!
+    server+=" $pid"
+    addresses+=("127.0.0.1:$port")
     # If another server has the port, this one ends at once, and the crowd finds no such process.
     until sleep 0.1 && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
-        kill -0 "$server" 2>/dev/null || fail "$1 has ended before it was asked to; try again"
+        kill -0 "$pid" 2>/dev/null || fail "$1 has ended before it was asked to; try again"
     done
+}
+
+# Sets $redis_cpu to the processor time of Redis so far, in hundredths of a second.
+read_redis_cpu() {
+    redis_cpu=0
+    [[ -z "$redis" ]] || redis_cpu=$(awk '{ print $14 + $15 }' "/proc/$redis/stat")
 }
 
 # measure SERVER CROWD_OPTION...: leaves one line of JSON per run in the file "runs", or none after a
 # failure, which $why explains.
 measure() {
-    local run
+    local run redis_cpu cpu_before
     : >runs
     for ((run = 1; run <= runs; run++)); do
         start "$1"
         why="it took longer than 90 s"
-        timeout 90 "$trio" crowd "127.0.0.1:$port" "${@:2}" --protocol "$protocol" \
-            --pid "$server" --json >>runs 2>why &
+        read_redis_cpu
+        cpu_before=$redis_cpu
+        # shellcheck disable=SC2086 # one option for each process
+        timeout 90 "$trio" crowd "${addresses[@]}" "${@:2}" --protocol "$protocol" \
+            ${server// / --pid } --json >>runs 2>why &
         crowd=$!
         wait "$crowd" || {
             [[ ! -s why ]] || why=$(sed 's/^trio-chat: //' why)
             : >runs
         }
         crowd=
+        read_redis_cpu
+        [[ -z "$redis" ]] || sed -i "\$s/}/,\"redis_ticks\":$((redis_cpu - cpu_before))}/" runs
         stop
         [[ -s runs ]] || return 1
     done
@@ -139,7 +183,7 @@ cell() {
         }
         function short(x) { return x < 1000 ? sprintf("%.3g", x) : sprintf("%d", x) }
         {
-            unknown = unknown || get(field) ~ /^null/
+            unknown = unknown || get(field) !~ /^[0-9]/
             x = get(field) + 0
             # Rounded down, so that 100 % means all.
             if (unit == "%") x = int(1000 * x / get("expected")) / 10
@@ -172,6 +216,29 @@ row() {
     return "$failed"
 }
 
+# rooms_over_several_servers: the first row of each size is a server without Redis.
+rooms_over_several_servers() {
+    local size columns="delivered% p50_ms p99_ms server_us_per_delivery"
+    # Hundredths of a second in the 5 s that clients talk are fifths of a percent.
+    columns+=" redis_ticks/5"
+    table servers clients "delivered %" "p50 ms" "p99 ms" "µs of CPU of the servers per delivery" \
+        "Redis, % of a core"
+    for size in "${cluster_sizes[@]}"; do
+        row "1, without Redis | $size" "$columns" trio-chat --clients "$size" || true
+        for name in 1 2 3; do
+            row "$name | $size" "$columns" "$name" --clients "$size" || true
+        done
+    done
+    echo
+    echo "All of this shares $(nproc) cores with the crowd: several servers have no more of them than" \
+        "one, so these rows show what the link costs, and not what more machines bring."
+}
+
+if [[ "${needs[*]}" == redis-server ]]; then
+    rooms_over_several_servers
+    exit
+fi
+
 table server clients "delivered %" "p50 ms" "p99 ms" "µs of CPU per delivery"
 for name in "${servers[@]}"; do
     touch "$name.data"
@@ -200,6 +267,9 @@ for name in "${servers[@]}"; do
     row "$name" "deliveries_per_s/1e6 delivered% missed%" \
         "$name" --clients 100 --talkers 1 --rate 0 || true
 done
+
+trio_options=()
+rooms_over_several_servers
 
 # Grey text and lines of middling brightness can be read on white and on dark.
 gnuplot <<GNUPLOT

@@ -1,8 +1,12 @@
 //! Every script, run as a user would run it.
 
 use crate::support::{Client, Output, Process, TestServer, until};
-use std::path::Path;
+use rustix::process::{Pid, Signal, test_kill_process};
+use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use trio_chat::protocol::notice::Notice;
 
 fn script(name: &str) -> Command {
     Command::new(
@@ -15,7 +19,7 @@ fn script(name: &str) -> Command {
 #[test]
 fn every_script_explains_itself() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    for path in std::fs::read_dir(scripts)
+    for path in fs::read_dir(scripts)
         .unwrap()
         .map(|entry| entry.unwrap().path())
     {
@@ -106,7 +110,95 @@ fn the_demo_shows_server_and_bots_side_by_side_and_leaves_nothing_running() {
     assert!(last.contains("(slow consumer)"), "{last}");
     assert_eq!(error.wait_for_end(), Vec::<String>::new());
     // The server's port is closed, so it is gone, and no bot outlives it.
-    assert!(std::net::TcpStream::connect(address).is_err());
+    assert!(TcpStream::connect(address).is_err());
+}
+
+/// Starts `cluster.sh` with its temporary files in a folder of its own.
+fn cluster(test: &str, arguments: &[&str]) -> (Process, PathBuf) {
+    let folder = std::env::temp_dir().join(format!("trio-{test}-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    let mut script = script("cluster.sh");
+    script.args(arguments).env("TMPDIR", &folder);
+    script.stdout(Stdio::piped()).stderr(Stdio::piped());
+    (Process::spawn(&mut script), folder)
+}
+
+#[test]
+fn the_cluster_demo_shows_that_redis_is_away_and_nothing_is_lost() {
+    let (mut demo, folder) = cluster("demo", &["--demo"]);
+    let error = Output::of(demo.child().stderr.take().unwrap());
+    let output = Output::of(demo.child().stdout.take().unwrap());
+    let status = demo.wait();
+    assert_eq!(error.wait_for_end(), Vec::<String>::new());
+    let lines = output.wait_for_end();
+    assert!(status.success(), "{lines:#?}");
+    for person in [
+        "Ada, on server 1",
+        "Grace, on server 2",
+        "Alan, on server 3",
+    ] {
+        assert!(lines[0].contains(person), "{}", lines[0]);
+    }
+    let columns = |part: &str| lines.iter().map(|line| line.matches(part).count()).sum();
+    for (part, n_times) in [
+        ("Redis is killed.", 1),
+        ("* Cut off from the rest", 3),
+        ("Redis is started again.", 1),
+        ("* The room is back.", 3),
+        ("Ada> Anybody there?", 3),
+        ("Grace> Hello? Hello?", 3),
+        ("Alan> Loud and clear.", 3),
+    ] {
+        let n_seen: usize = columns(part);
+        assert_eq!(n_seen, n_times, "{part} in {lines:#?}");
+    }
+    let last = lines.last().unwrap();
+    assert!(last.starts_with("Seen: Redis was away for 5 s."), "{last}");
+    assert!(last.ends_with("the same 6 lines in one order."), "{last}");
+    // It fails if something is left there.
+    fs::remove_dir(folder).unwrap();
+}
+
+#[test]
+fn the_cluster_is_one_room_and_leaves_nothing_behind() {
+    let (mut script, folder) = cluster("cluster", &[]);
+    let output = Output::of(script.child().stdout.take().unwrap());
+    let redis = output.wait_for("To take Redis (process ");
+    let (_, pid) = redis.split_once("(process ").unwrap();
+    let pid = pid.split(')').next().unwrap().parse().unwrap();
+    let redis = Pid::from_raw(pid).unwrap();
+    let lines = output.lines();
+    let ports: Vec<u16> = lines
+        .iter()
+        .filter_map(|line| line.trim().strip_prefix("nc 127.0.0.1 "))
+        .map(|rest| rest.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    let mut people: Vec<_> = ports
+        .iter()
+        .map(|port| {
+            let mut client = Client::at((Ipv4Addr::LOCALHOST, *port));
+            client.expect_notice(&Notice::Welcome);
+            client.give_name(&format!("Guest {port}"));
+            client.mark("here");
+            client
+        })
+        .collect();
+    people[0].say("Is this one room?");
+    let line = format!("Guest {}> Is this one room?", ports[0]);
+    for person in &mut people {
+        until("the line from another server", || {
+            (person.next()? == line).then_some(())
+        });
+    }
+
+    script.signal(Signal::TERM);
+    assert_eq!(script.wait().code(), Some(143));
+    assert!(test_kill_process(redis).is_err());
+    for port in ports {
+        assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
+    }
+    // It fails if something is left there.
+    fs::remove_dir(folder).unwrap();
 }
 
 #[test]
@@ -116,9 +208,8 @@ fn scripts_refuse_wrong_options_in_one_sentence() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
     }
-    let output = script("spam_client.sh")
-        .arg("--frobnicate")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    for name in ["spam_client.sh", "cluster.sh"] {
+        let output = script(name).arg("--frobnicate").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+    }
 }

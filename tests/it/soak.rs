@@ -9,6 +9,7 @@
 
 mod backlog;
 mod clients;
+mod cluster;
 mod commands;
 mod fuzz;
 mod hosts;
