@@ -16,6 +16,9 @@ const NAME_TRIES: usize = 50;
 /// Maximum length of a server's line before the client is in, in bytes.
 const MAX_LINE: usize = 1024;
 
+/// What a client says that has no password for a room that asks for one.
+const PASSWORD: &str = "The room has a password, and bots have none; take a room without.";
+
 /// Connects to the first address that answers, after `prepare` has set up the socket.
 ///
 /// # Errors
@@ -79,6 +82,7 @@ pub fn join(
             log::info!("Connected");
         }
         let welcome = read_line(&stream)?;
+        asks_for_password(welcome.as_bytes())?;
         if welcome.starts_with('*') {
             return Err(refused(&welcome));
         }
@@ -103,6 +107,18 @@ pub fn join(
     Err(io::Error::other(
         "Every name that was tried is taken; try another --name.",
     ))
+}
+
+/// Fails if `greeting` begins with the server's question for a password, which bots do not know.
+///
+/// # Errors
+/// A sentence that says so.
+pub fn asks_for_password(greeting: &[u8]) -> io::Result<()> {
+    let question = Notice::EnterPassword.to_string();
+    if greeting.starts_with(question.as_bytes()) {
+        return Err(io::Error::other(PASSWORD));
+    }
+    Ok(())
 }
 
 /// Returns a sentence that says why a connection ended before the client had finished.

@@ -19,6 +19,7 @@ mod completion;
 mod rows;
 mod screen;
 mod hearing;
+mod hidden;
 mod door;
 mod desk;
 mod session;
@@ -30,12 +31,16 @@ mod printer;
 mod terminal;
 mod plain;
 
+use crate::password::Password;
 use looks::Looks;
 use options::Options;
 use settings::Settings;
 use std::env;
 use std::io::{self, IsTerminal};
 use time::UtcOffset;
+
+/// The environment variable for the password of the room.
+const PASSWORD: &str = "TRIO_CHAT_PASSWORD";
 
 /// Checks what can be known of the options only here.
 ///
@@ -59,8 +64,15 @@ pub fn run(options: Options) -> Result<(), String> {
         ["dumb", "cons25", "emacs", ""].iter().any(|it| term == *it)
     });
     let moves_cursor = input && output && !options.plain && !is_dumb;
+    let password = match &options.password {
+        Some(path) => Some(Password::load(path)?),
+        None => env::var(PASSWORD)
+            .ok()
+            .and_then(|it| Password::of_line(&it)),
+    };
     let settings = Settings {
         address: options.address,
+        password,
         looks: Looks::new(options.color, output),
         // The offset can be read only while the process has one thread.
         clock: options

@@ -108,6 +108,8 @@ pub mod backoff;
 pub mod random;
 /// Defines what goes over the wire. It must not use sockets, threads, the clock or any other part.
 pub mod protocol;
+/// Reads and compares the password of a room. It must not use sockets.
+pub mod password;
 /// Wraps sockets. It must not use `protocol`.
 pub mod net;
 /// Keeps who is here and what each must hear. It must not use `net`, sockets, the clock or the log.

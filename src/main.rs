@@ -26,8 +26,7 @@ ADDR is HOST:PORT, or just a port of 127.0.0.1. 0.0.0.0:PORT lets others join.
 ";
 
 const HELP_END: &str = "\
-  -h, --help              print this; after a command, its options
-  -V, --version           print the version
+  -h, --help, --version   print this, after a command its options; the version
 ";
 
 enum Failure {

@@ -17,6 +17,7 @@ mod motd;
 pub mod transcript;
 
 use crate::net::listener::{self, Listener};
+use crate::password::Password;
 use crate::protocol::notice::Notice;
 use crate::room::Room;
 use crate::room::event::TRANSCRIPT;
@@ -50,6 +51,8 @@ pub fn run(options: &Options, stop: &Receiver<()>, reopen: Arc<AtomicBool>) -> R
     if let Some(path) = &options.motd {
         config.message_of_the_day = motd::load(path)?;
     }
+    let password = options.password.as_deref();
+    config.password = password.map(Password::load).transpose()?;
     let listeners = listener::listen(&options.addresses)?;
     if options.shows_password {
         log::warn!(
@@ -69,7 +72,12 @@ pub fn run(options: &Options, stop: &Receiver<()>, reopen: Arc<AtomicBool>) -> R
     for address in listeners.iter().map(Listener::address) {
         log::info!("Trio chat server listening on {address}");
         if !address.ip().to_canonical().is_loopback() {
-            log::warn!("Anyone who can reach {address} can join and read along");
+            match config.password {
+                None => log::warn!("Anyone who can reach {address} can join and read along"),
+                Some(_) => {
+                    log::warn!("The password for {address} is not encrypted, nor is what is said");
+                }
+            }
         }
     }
     let n_seats = size(&mut config);

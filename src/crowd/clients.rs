@@ -3,6 +3,7 @@
 
 use super::dialect::{self, MARK, Notices};
 use super::tally::Tally;
+use crate::client::asks_for_password;
 use memchr::memchr_iter;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -132,6 +133,9 @@ impl Clients {
         let bytes = client.read(&mut self.buffer)?;
         if bytes.is_empty() {
             return Ok(());
+        }
+        if !client.has_heard {
+            asks_for_password(bytes)?;
         }
         self.last_read = Instant::now();
         let n_messages = memchr_iter(MARK, bytes).count() as u64;

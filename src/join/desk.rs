@@ -2,6 +2,7 @@
 //! never while something blocks.
 
 use super::completion::Names;
+use crate::password::Password;
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ pub struct Desk {
     /// The names that were seen.
     pub names: Mutex<Names>,
     name: Mutex<String>,
+    /// The password that opens the room, as far as it is known.
+    pub password: Mutex<Option<Password>>,
     n_waiting: AtomicUsize,
     /// When lines waited last.
     waited: Mutex<Option<Instant>>,

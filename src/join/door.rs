@@ -3,6 +3,7 @@
 
 use super::hearing::Hearing;
 use crate::client;
+use crate::password::Password;
 use crate::protocol::notice::Notice;
 use crate::protocol::{foreign, names, text};
 use crossbeam_channel::{RecvTimeoutError, bounded};
@@ -57,6 +58,11 @@ pub enum Refusal {
         /// A similar name that is free.
         free: Option<String>,
     },
+    /// The room has a password, which was not given, or not the right one.
+    Password {
+        /// Whether one was given.
+        was_given: bool,
+    },
     /// It may work later, or elsewhere.
     Failed(String),
 }
@@ -65,7 +71,11 @@ pub enum Refusal {
 ///
 /// # Errors
 /// Why that was not possible, in one sentence.
-pub fn enter_watched(address: &str, name: &str) -> Result<Entered, Refusal> {
+pub fn enter_watched(
+    address: &str,
+    name: &str,
+    password: Option<&Password>,
+) -> Result<Entered, Refusal> {
     let (done, is_done) = bounded::<()>(0);
     thread::scope(|scope| {
         let teller = thread::Builder::new().name("teller".to_owned());
@@ -76,23 +86,31 @@ pub fn enter_watched(address: &str, name: &str) -> Result<Entered, Refusal> {
                 let _ = writeln!(io::stderr(), "Connecting to {address}…");
             }
         });
-        let entered = enter(address, name);
+        let entered = enter(address, name, password);
         drop(done);
         entered
     })
 }
 
-/// Connects to `address` and joins under `name`.
+/// Connects to `address` and joins under `name`. The password goes only to a server that asks for it.
 ///
 /// # Errors
 /// Why that was not possible, in one sentence.
-pub fn enter(address: &str, name: &str) -> Result<Entered, Refusal> {
+pub fn enter(address: &str, name: &str, password: Option<&Password>) -> Result<Entered, Refusal> {
     // As it was typed, it could have lines after the first, which would be said to the room.
     let name = names::check(name).map_err(|notice| refused_name(&notice))?;
     let failed = |error: io::Error| Refusal::Failed(client::lost(&error));
     let stream = client::connect(address, prepare).map_err(failed)?;
     let mut hearing = Hearing::new(Arc::new(stream));
-    greeted(&mut hearing, address)?;
+    if greeted(&mut hearing, address)? == Notice::EnterPassword {
+        let was_given = false;
+        let line = password.ok_or(Refusal::Password { was_given })?.line();
+        let sent = (&**hearing.stream()).write_all(line.as_bytes());
+        sent.map_err(failed)?;
+        if greeted(&mut hearing, address)? != Notice::Welcome {
+            return Err(Refusal::Password { was_given: true });
+        }
+    }
     let words = [name.as_bytes(), b"\n", ARE_YOU_THERE].concat();
     (&**hearing.stream()).write_all(&words).map_err(failed)?;
     let (name, lines) = admitted(&mut hearing, address)?;
@@ -114,8 +132,8 @@ fn prepare(socket: &Socket) -> io::Result<()> {
     socket.set_write_timeout(Some(SENDING))
 }
 
-/// Waits for the greeting.
-fn greeted(hearing: &mut Hearing, address: &str) -> Result<(), Refusal> {
+/// Waits for the greeting, or for what the server says about the password, and returns it.
+fn greeted(hearing: &mut Hearing, address: &str) -> Result<Notice, Refusal> {
     hearing.set_deadline(Some(Instant::now() + GREETING));
     let line = match hearing.next() {
         Ok(Some(line)) => line,
@@ -130,7 +148,9 @@ fn greeted(hearing: &mut Hearing, address: &str) -> Result<(), Refusal> {
         Err(error) => return Err(Refusal::Failed(client::lost(&error))),
     };
     match line.parse() {
-        Ok(Notice::Welcome) => Ok(()),
+        Ok(notice @ (Notice::Welcome | Notice::EnterPassword | Notice::WrongPassword)) => {
+            Ok(notice)
+        }
         Ok(notice) if notice.is_refusal() => Err(Refusal::Failed(said(&line))),
         _ => Err(Refusal::Failed(foreign_server(address, &line))),
     }

@@ -27,6 +27,8 @@ pub struct Keyboard {
     pub(super) history: Mutex<History>,
     /// What is in the row, and the cursor's place in it, in bytes.
     pub(super) draft: Mutex<(String, usize)>,
+    /// Whether the draft is not shown.
+    pub(super) hides_draft: AtomicBool,
     /// What was drawn last in front of the draft.
     pub(super) prompt: Mutex<String>,
     /// What is to be in the row.
@@ -56,6 +58,7 @@ impl Keyboard {
             restart,
             history: Mutex::default(),
             draft: Mutex::default(),
+            hides_draft: AtomicBool::new(false),
             prompt: Mutex::default(),
             wanted: Mutex::default(),
             paste: Mutex::default(),

@@ -3,6 +3,7 @@
 
 use crate::arguments::{one_address, value};
 use pico_args::Arguments;
+use std::path::PathBuf;
 
 /// Help of `trio-chat join`.
 pub const HELP: &str = "\
@@ -15,6 +16,8 @@ input go to the room, and the room's go to standard output.
 
 Options:
   --name NAME             join under this name, without asking
+  --password-file FILE    the room's password; else TRIO_CHAT_PASSWORD has it,
+                          or you are asked
   --time                  show when each line came
   --bell                  ring when somebody names you or writes to you alone
   --color WHEN            auto, always or never [auto]
@@ -49,6 +52,8 @@ pub struct Options {
     pub address: String,
     /// The name to join under; it is asked for if none is given.
     pub name: Option<String>,
+    /// The file with the password of the room.
+    pub password: Option<PathBuf>,
     /// Whether the time stands in front of each line.
     pub shows_time: bool,
     /// Whether the bell rings when somebody names the person.
@@ -68,9 +73,11 @@ impl Options {
     /// One sentence that says what is wrong.
     pub fn parse(mut arguments: Arguments) -> Result<Self, String> {
         let name = value(&mut arguments, "--name", |text| Ok(text.to_owned()))?;
+        let password = value(&mut arguments, "--password-file", |text| Ok(text.into()))?;
         let color = value(&mut arguments, "--color", color)?;
         Ok(Self {
             name,
+            password,
             color: color.unwrap_or(Color::Auto),
             shows_time: arguments.contains("--time"),
             rings: arguments.contains("--bell"),
@@ -97,10 +104,12 @@ mod tests {
 
     #[test]
     fn join_takes_an_address_and_its_options() {
-        let line = "4321 --name Ada --time --bell --color never --plain --no-reconnect";
+        let line =
+            "4321 --name Ada --password-file it --time --bell --color never --plain --no-reconnect";
         let options = Options {
             address: "127.0.0.1:4321".to_owned(),
             name: Some("Ada".to_owned()),
+            password: Some("it".into()),
             shows_time: true,
             rings: true,
             color: Color::Never,

@@ -3,12 +3,14 @@
 
 use super::desk::Desk;
 use super::door::{self, Entered, Refusal};
+use super::hidden;
 use super::session::{self, Command, Ends, Piece};
 use super::settings::Settings;
 use super::unheard::meaning;
+use crate::password::Password;
 use crate::signals;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::panic;
 use std::process;
 use std::sync::Arc;
@@ -27,7 +29,7 @@ pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
     let desk = Arc::new(Desk::default());
     let input_ended = Arc::new(AtomicBool::new(false));
     end_when_told(&desk, &input_ended)?;
-    let Some(entered) = enter(&settings.address, name)? else {
+    let Some(entered) = enter(settings, &desk, name)? else {
         return Ok(());
     };
     desk.set_name(&entered.name);
@@ -78,6 +80,7 @@ fn end_when_told(desk: &Arc<Desk>, input_ended: &Arc<AtomicBool>) -> Result<(), 
             let n_lines = desk.n_waiting() + desk.n_unheard.load(Ordering::Relaxed);
             let loss = session::loss(n_lines, input_ended.load(Ordering::SeqCst));
             loss.as_deref().map(say);
+            hidden::restore();
             process::exit(0);
         }
     });
@@ -85,7 +88,12 @@ fn end_when_told(desk: &Arc<Desk>, input_ended: &Arc<AtomicBool>) -> Result<(), 
 }
 
 /// Returns a place in the room, or `None` if the person would rather not.
-fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String> {
+fn enter(
+    settings: &Settings,
+    desk: &Desk,
+    name: Option<String>,
+) -> Result<Option<Entered>, String> {
+    let mut password = settings.password.clone();
     let mut given = name;
     loop {
         let is_given = given.is_some();
@@ -96,8 +104,15 @@ fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String>
                 None => return Ok(None),
             },
         };
-        match door::enter_watched(address, name.trim()) {
-            Ok(entered) => return Ok(Some(entered)),
+        match door::enter_watched(&settings.address, name.trim(), password.as_ref()) {
+            Ok(entered) => {
+                *desk.password.lock() = password;
+                return Ok(Some(entered));
+            }
+            Err(Refusal::Password { was_given }) => {
+                password = ask_password(was_given)?;
+                given = Some(name);
+            }
             Err(Refusal::Name { reason, .. }) if is_given => {
                 return Err(format!("The name \"{name}\" can't be had: {reason}"));
             }
@@ -105,6 +120,23 @@ fn enter(address: &str, name: Option<String>) -> Result<Option<Entered>, String>
             Err(Refusal::Failed(reason)) => return Err(reason),
         }
     }
+}
+
+/// Asks for the password of the room, if there is somebody to ask.
+fn ask_password(was_given: bool) -> Result<Option<Password>, String> {
+    let reason = if was_given {
+        "That is not the password of the room."
+    } else {
+        "The room has a password."
+    };
+    if !io::stdin().is_terminal() {
+        return Err(format!(
+            "{reason} Give it with --password-file FILE, or as TRIO_CHAT_PASSWORD."
+        ));
+    }
+    let line = hidden::read(|| say(&format!("{reason} Enter it; it is not shown:")));
+    line.map(|line| Password::of_line(&line))
+        .map_err(|error| format!("Cannot read the password: {error}."))
 }
 
 /// Asks for a name, and returns it, or `None` at the end of input.

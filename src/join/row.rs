@@ -12,6 +12,7 @@ use rustyline::{Changeset, Context, Helper};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use unicode_width::UnicodeWidthStr;
 
 /// Watches the row for rustyline, and changes it.
 pub struct Row(pub Arc<Keyboard>);
@@ -79,6 +80,10 @@ impl Highlighter for Row {
 
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         let prompt = self.0.prompt();
+        if self.0.hides_draft.load(Ordering::SeqCst) {
+            // As wide as it is: rustyline counts its columns.
+            return Cow::Owned("*".repeat(line.width()));
+        }
         Cow::Owned(ruler().drawn(&prompt, line, self.0.n_columns()))
     }
 
@@ -86,7 +91,8 @@ impl Highlighter for Row {
     fn highlight_char(&self, line: &str, cursor: usize, _: CmdKind) -> bool {
         *self.0.draft.lock() = (line.to_owned(), cursor);
         // Then rustyline draws the whole row. It adds up the columns of characters that belong
-        // together one by one otherwise, and gets it wrong.
-        !line.is_ascii()
+        // together one by one otherwise, and gets it wrong. And it would show a character that is
+        // hidden.
+        !line.is_ascii() || self.0.hides_draft.load(Ordering::SeqCst)
     }
 }

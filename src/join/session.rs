@@ -132,7 +132,7 @@ impl<'a> Session<'a> {
     fn step<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Result<(), End> {
         let now = Instant::now();
         self.connection
-            .try_again(now, &self.settings.address, &self.ends.desk.name());
+            .try_again(now, &self.settings.address, self.ends.desk);
         self.send_due(now)?;
         let desk = self.ends.desk;
         desk.set_n_waiting(self.waiting.len(), now);

@@ -1,6 +1,7 @@
 //! What the options, the environment and the terminal make of a session.
 
 use super::looks::Looks;
+use crate::password::Password;
 use time::UtcOffset;
 
 /// How a session goes about its work.
@@ -8,6 +9,8 @@ use time::UtcOffset;
 pub struct Settings {
     /// Where the server is, as HOST:PORT.
     pub address: String,
+    /// The password to begin with, for a room that asks for one.
+    pub password: Option<Password>,
     /// How lines look.
     pub looks: Looks,
     /// The local time's offset, if the time is shown.

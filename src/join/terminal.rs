@@ -10,6 +10,7 @@ use super::row::Row;
 use super::screen::{n_columns, ruler, write};
 use super::session::{self, Ends};
 use super::settings::Settings;
+use crate::password::Password;
 use crate::signals;
 use crossbeam_channel::bounded;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -79,7 +80,7 @@ pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
                 let dim = |text: &str| looks.dim(text);
                 printer::run(output, &for_printer, &restarts, &done, dim, desk);
             });
-        let entered = enter(&mut editor, &keyboard, desk, &settings.address, name);
+        let entered = enter(&mut editor, &keyboard, desk, settings, name);
         let Ok(Some(entered)) = entered else {
             desk.gate.abandon();
             return entered.map(drop);
@@ -150,22 +151,37 @@ fn enter(
     editor: &mut Editor<Row, MemHistory>,
     keyboard: &Keyboard,
     desk: &Desk,
-    address: &str,
+    settings: &Settings,
     name: Option<String>,
 ) -> Result<Option<Entered>, String> {
     let mut suggestion = std::env::var("USER").unwrap_or_default();
+    let mut password = settings.password.clone();
     let mut given = name;
     loop {
         let name = match given.take() {
             Some(name) => name,
-            None => match ask(editor, keyboard, desk, &suggestion) {
+            None => match ask(editor, keyboard, desk, "Your name: ", &suggestion) {
                 Ok(name) => name,
                 Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(None),
                 Err(error) => return Err(cannot_read(&error)),
             },
         };
-        match door::enter_watched(address, name.trim()) {
-            Ok(entered) => return Ok(Some(entered)),
+        match door::enter_watched(&settings.address, name.trim(), password.as_ref()) {
+            Ok(entered) => {
+                *desk.password.lock() = password;
+                return Ok(Some(entered));
+            }
+            Err(Refusal::Password { was_given }) => {
+                if was_given {
+                    write("That is not the password of the room.\n");
+                }
+                password = match ask_password(editor, keyboard, desk) {
+                    Ok(password) => password,
+                    Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(None),
+                    Err(error) => return Err(cannot_read(&error)),
+                };
+                given = Some(name);
+            }
             Err(Refusal::Failed(reason)) => return Err(reason),
             Err(Refusal::Name { reason, free }) => {
                 suggestion = free.unwrap_or(name);
@@ -175,11 +191,24 @@ fn enter(
     }
 }
 
-/// Asks for a name.
+/// Asks for the password of the room, and leaves nothing of it on the screen.
+fn ask_password(
+    editor: &mut Editor<Row, MemHistory>,
+    keyboard: &Keyboard,
+    desk: &Desk,
+) -> rustyline::Result<Option<Password>> {
+    keyboard.hides_draft.store(true, Ordering::SeqCst);
+    let line = ask(editor, keyboard, desk, "The password of the room: ", "");
+    keyboard.hides_draft.store(false, Ordering::SeqCst);
+    line.map(|line| Password::of_line(&line))
+}
+
+/// Asks what `prompt` says.
 fn ask(
     editor: &mut Editor<Row, MemHistory>,
     keyboard: &Keyboard,
     desk: &Desk,
+    prompt: &str,
     suggestion: &str,
 ) -> rustyline::Result<String> {
     // rustyline would take nothing else, not even Ctrl-C, until the paste ends.
@@ -187,13 +216,16 @@ fn ask(
     editor.bind_sequence(paste.clone(), Cmd::Noop);
     *keyboard.draft.lock() = (suggestion.to_owned(), suggestion.len());
     let answer = loop {
-        let ended = read_once(editor, keyboard, "Your name: ");
+        let ended = read_once(editor, keyboard, prompt);
         let is_ours = desk.restart.swap(false, Ordering::SeqCst);
         if !is_ours || !matches!(ended, Err(ReadlineError::Interrupted)) {
             break ended;
         }
         erase(keyboard);
     };
+    if keyboard.hides_draft.load(Ordering::SeqCst) {
+        erase(keyboard);
+    }
     IS_CHANGED.store(false, Ordering::SeqCst);
     editor.unbind_sequence(paste);
     *keyboard.draft.lock() = Default::default();

@@ -12,6 +12,10 @@ use unicode_script::Script;
 pub enum Notice {
     /// The greeting, which asks for a name.
     Welcome,
+    /// Asks for the password, before the greeting.
+    EnterPassword,
+    /// The client has given another password.
+    WrongPassword,
     /// Asks again for a name, after a refusal.
     EnterName,
     /// The name has no visible character.
@@ -35,7 +39,7 @@ pub enum Notice {
     NotAName,
     /// What the client sent is another protocol.
     Foreign,
-    /// Too many names were refused.
+    /// Too many names or passwords were refused.
     LastTry,
     /// The client gave no name in time.
     TooSlow,
@@ -124,8 +128,10 @@ const ALIKE: &str = " look alike. Use one alphabet.";
 
 impl Notice {
     /// Notices whose text never varies.
-    const FIXED: [Self; 29] = [
+    const FIXED: [Self; 31] = [
         Self::Welcome,
+        Self::EnterPassword,
+        Self::WrongPassword,
         Self::EnterName,
         Self::InvisibleName,
         Self::LongName,
@@ -160,7 +166,8 @@ impl Notice {
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::InvisibleName
+            Self::WrongPassword
+                | Self::InvisibleName
                 | Self::LongName
                 | Self::ReservedName
                 | Self::PrivateName
@@ -188,6 +195,8 @@ impl fmt::Display for Notice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Welcome => out.write_str("Welcome to Trio Chat! Enter your name:"),
+            Self::EnterPassword => out.write_str("This room has a password. Enter it:"),
+            Self::WrongPassword => out.write_str("* That is not the password."),
             Self::EnterName => out.write_str("Enter your name:"),
             Self::InvisibleName => out.write_str("* A name needs at least one visible character."),
             Self::LongName => write!(out, "* A name has at most {MAX_NAME} characters."),

@@ -26,6 +26,7 @@ Options of the server:
   --name-timeout SECONDS  time to give a name [60]
   --announce              tell everyone who comes and goes
   --history N             earlier messages that a newcomer gets [none]
+  --password-file FILE    ask for the password in its first line
   --motd FILE             text that a newcomer gets, at most 32 lines
   --transcript FILE       file to which everything that is said is appended
   --redis URL             share the room with other servers: redis://HOST:PORT
@@ -40,6 +41,8 @@ pub struct Options {
     pub addresses: Vec<String>,
     /// The server's configuration.
     pub config: Config,
+    /// The file with the password.
+    pub password: Option<PathBuf>,
     /// The file with the message of the day.
     pub motd: Option<PathBuf>,
     /// The file that what is said is appended to.
@@ -69,6 +72,7 @@ impl Options {
             "" => Err("give the name of a file".to_owned()),
             _ => Ok(PathBuf::from(text)),
         };
+        let password = value(&mut arguments, "--password-file", file)?;
         let motd = value(&mut arguments, "--motd", file)?;
         let transcript = value(&mut arguments, "--transcript", file)?;
         let given = value(&mut arguments, "--redis", Address::parse)?;
@@ -98,6 +102,7 @@ impl Options {
                 place: place(redis, room)?,
                 ..default
             },
+            password,
             motd,
             transcript,
             shows_password,
@@ -164,15 +169,21 @@ mod tests {
 
     #[test]
     fn what_the_room_does_besides_is_off_until_asked_for() {
-        let options = parsed("--announce --history 12 --motd day.txt --transcript=said.txt");
+        let options = parsed(
+            "--announce --history 12 --motd day.txt --password-file secret --transcript=said.txt",
+        );
         assert!(options.config.room.announces);
         assert_eq!(options.config.room.n_history, 12);
+        assert_eq!(options.password, Some("secret".into()));
         assert_eq!(options.motd, Some("day.txt".into()));
         assert_eq!(options.transcript, Some("said.txt".into()));
         let Options {
-            motd, transcript, ..
+            password,
+            motd,
+            transcript,
+            ..
         } = parsed("");
-        assert_eq!((motd, transcript), (None, None));
+        assert_eq!((password, motd, transcript), (None, None, None));
     }
 
     #[test]
@@ -186,6 +197,7 @@ mod tests {
             ("--frobnicate", "--frobnicate"),
             ("-v -q", "-v and -q"),
             ("--history 0", "--history 0"),
+            ("--password-file", "--password-file needs a value"),
             ("--motd", "--motd needs a value"),
             ("--transcript=", "--transcript"),
         ] {

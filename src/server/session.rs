@@ -56,7 +56,12 @@ pub fn run(
         }
     };
     match end {
-        End::Quit | End::TooSlow | End::TooManyTries | End::NotAName | End::Foreign(_) => {
+        End::Quit
+        | End::TooSlow
+        | End::TooManyTries
+        | End::WrongPassword
+        | End::NotAName
+        | End::Foreign(_) => {
             connection.close_gently();
         }
         End::Stopped => connection.close_after_end_of_reading(),

@@ -4,6 +4,7 @@
 use super::connection_log::ConnectionLog;
 use super::link::address::Place;
 use super::session::roster::Roster;
+use crate::password::Password;
 use crate::room::Rules;
 use crate::room::event::ClientId;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,8 @@ pub struct Config {
     pub max_clients: Option<usize>,
     /// Total time for a client to give a name.
     pub name_timeout: Duration,
+    /// What every client must give before its name, if anything.
+    pub password: Option<Password>,
     /// Whole lines that every client gets after it has given a name.
     pub message_of_the_day: String,
     /// How the room differs from others.
@@ -64,6 +67,7 @@ impl Default for Config {
             queue_frames: 32,
             max_clients: None,
             name_timeout: Duration::from_mins(1),
+            password: None,
             message_of_the_day: String::new(),
             room: Rules::default(),
             place: None,

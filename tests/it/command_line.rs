@@ -42,6 +42,7 @@ fn help_names_every_option_and_fits_a_screen() {
         "--name-timeout",
         "--announce",
         "--history",
+        "--password-file",
         "--motd",
         "--transcript",
         "-v",
@@ -59,6 +60,7 @@ fn help_names_every_option_and_fits_a_screen() {
     ];
     let join = [
         "--name",
+        "--password-file",
         "--time",
         "--bell",
         "--color",

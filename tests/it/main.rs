@@ -21,6 +21,7 @@ mod house;
 mod join;
 mod limits;
 mod log;
+mod password;
 mod process;
 mod protocol;
 mod readme;

@@ -85,6 +85,8 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
     let config = Config::default();
     let bytes = |n_bytes: usize| n_bytes as u64;
     let name_tries = constant("server/session/handshake.rs", "NAME_TRIES");
+    let password_tries = constant("server/session/handshake.rs", "PASSWORD_TRIES");
+    let wrong_password = constant("server/session/handshake.rs", "WRONG_PASSWORD");
     let min_share = constant("server/admission/seats.rs", "MIN_SHARE");
     let join_interval = constant("server/admission/origins.rs", "JOIN_INTERVAL");
     let last_words = constant("server/session/reader.rs", "LAST_WORDS");
@@ -101,6 +103,7 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
             "name",
             vec![bytes(MAX_NAME), name_tries, config.name_timeout.as_secs()],
         ),
+        ("password", vec![password_tries, wrong_password]),
         (
             "outbox",
             vec![bytes(config.queue_frames), bytes(outbox::MAX_BYTES)],

@@ -20,7 +20,8 @@ fn knock(name: &str, bytes: &[u8]) -> (Result<Entered, Refusal>, Vec<u8>) {
         let _ = stream.read_to_end(&mut heard);
         heard
     });
-    let entered = enter(&address, name);
+    let password = Password::of_line("moth");
+    let entered = enter(&address, name, password.as_ref());
     if let Ok(entered) = &entered {
         close(entered.hearing.stream());
     }
@@ -73,8 +74,28 @@ fn a_name_that_cannot_be_had_is_refused_with_the_reason_and_a_free_one() {
         assert_eq!((format!("* {reason}"), free.as_deref()), (line, expected));
     }
     // The server is not even asked.
-    let refusal = enter("nowhere", "*");
+    let refusal = enter("nowhere", "*", None);
     assert!(matches!(refusal, Err(Refusal::Name { free: None, .. })));
+}
+
+#[test]
+fn the_password_goes_to_a_server_that_asks_for_it_and_to_no_other() {
+    let question = Notice::EnterPassword.line();
+    let bytes = format!("{question}{}* You are \"Ada\".\n", Notice::Welcome.line());
+    let (entered, heard) = knock("Ada", bytes.as_bytes());
+    assert_eq!(heard, b"moth\nAda\n\xff\xf6");
+    assert!(entered.is_ok());
+    let bytes = format!("{question}{}{question}", Notice::WrongPassword.line());
+    let (entered, heard) = knock("Ada", bytes.as_bytes());
+    assert_eq!(heard, b"moth\n");
+    assert!(matches!(
+        entered,
+        Err(Refusal::Password { was_given: true })
+    ));
+    // Asked again and again, it is told once.
+    let (entered, heard) = knock("Ada", [&*question, &*question].concat().as_bytes());
+    assert_eq!(heard, b"moth\n");
+    assert!(entered.is_err());
 }
 
 #[test]

@@ -182,6 +182,7 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
+            password: None,
             address: String::new(),
             looks: Looks { colored: false },
             clock: None,

@@ -76,6 +76,12 @@ impl Session<'_> {
                 self.told_reason.clear();
                 self.enter(scope, entered);
             }
+            Err(Refusal::Password { .. }) => {
+                self.tell_reason(
+                    "The room has another password now: leave, and join again.".to_owned(),
+                );
+                self.retry();
+            }
             Err(Refusal::Failed(reason) | Refusal::Name { reason, free: None }) => {
                 self.tell_reason(reason);
                 self.retry();

@@ -1,6 +1,7 @@
 //! The connection of a session: in the room, or on the way back to it.
 
 use crate::faults::panic_if_told;
+use crate::join::desk::Desk;
 use crate::join::door::{self, ARE_YOU_THERE, Entered, Refusal};
 use crate::join::hearing::Hearing;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -83,9 +84,9 @@ impl Connection {
         }
     }
 
-    /// Begins a try to come back as `name`, if one is due. It may take long, so it has a thread,
+    /// Begins a try to come back as before, if one is due. It may take long, so it has a thread,
     /// and nobody waits for that at the end.
-    pub fn try_again(&mut self, now: Instant, address: &str, name: &str) {
+    pub fn try_again(&mut self, now: Instant, address: &str, desk: &Desk) {
         let Self::Away { next, entering } = self else {
             return;
         };
@@ -93,12 +94,13 @@ impl Connection {
             return;
         }
         let (outcome, receiver) = bounded(1);
-        let (address, name) = (address.to_owned(), name.to_owned());
+        let (address, name) = (address.to_owned(), desk.name());
+        let password = desk.password.lock().clone();
         let started = thread::Builder::new().name("door".to_owned()).spawn({
             let outcome = outcome.clone();
             move || {
                 // If this fails, the session has ended.
-                let _ = outcome.send(door::enter(&address, &name));
+                let _ = outcome.send(door::enter(&address, &name, password.as_ref()));
             }
         });
         if let Err(error) = started {

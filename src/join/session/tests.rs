@@ -21,6 +21,7 @@ const WATCHDOG: Duration = Duration::from_secs(20);
 /// Returns the settings of a pipe, or of a terminal.
 fn settings(is_pipe: bool, listener: &TcpListener) -> Settings {
     Settings {
+        password: None,
         address: listener.local_addr().unwrap().to_string(),
         looks: Looks { colored: false },
         clock: None,

@@ -18,6 +18,8 @@ pub enum End {
     TooSlow,
     /// Too many of its names were refused.
     TooManyTries,
+    /// It did not know the password.
+    WrongPassword,
     /// It sent a line that is too long to be a name.
     NotAName,
     /// It gave no name, and others needed its seat.
@@ -35,7 +37,7 @@ impl End {
     pub fn last_words(&self) -> Option<Notice> {
         match self {
             Self::TooSlow => Some(Notice::TooSlow),
-            Self::TooManyTries => Some(Notice::LastTry),
+            Self::TooManyTries | Self::WrongPassword => Some(Notice::LastTry),
             Self::NotAName => Some(Notice::NotAName),
             Self::Foreign(_) => Some(Notice::Foreign),
             Self::Evicted => Some(Notice::Evicted),
@@ -72,6 +74,7 @@ impl fmt::Display for End {
             Self::Reset => out.write_str("reset by peer"),
             Self::TooSlow => out.write_str("closed, it gave no name in time"),
             Self::TooManyTries => out.write_str("closed, too many of its names were refused"),
+            Self::WrongPassword => out.write_str("closed, it did not know the password"),
             Self::NotAName => out.write_str("closed, what it sent is not a name"),
             Self::Evicted => out.write_str("closed, it gave no name and others needed its seat"),
             Self::Foreign(protocol) => {

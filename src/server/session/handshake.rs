@@ -1,10 +1,12 @@
-//! Begins a session: greets the client, and asks for a name until it gives one that it can have.
+//! Begins a session: asks for the password, if the room has one, greets the client, and asks for a
+//! name until it gives one that it can have.
 //! Everything after that is left to the session.
 
 use super::end::End;
 use super::input::Input;
 use super::roster::Name;
 use crate::net::connection::Connection;
+use crate::password::Password;
 use crate::protocol::foreign;
 use crate::protocol::lines::Line;
 use crate::protocol::notice::Notice;
@@ -20,6 +22,10 @@ const CLAIM_AGAIN: Duration = Duration::from_millis(250);
 
 /// Maximum number of names that one client may try.
 const NAME_TRIES: usize = 5;
+
+/// Maximum number of passwords that one client may try, and the time that each wrong one costs.
+const PASSWORD_TRIES: usize = 3;
+const WRONG_PASSWORD: Duration = Duration::from_secs(1);
 
 /// A client that has no name yet.
 pub struct Newcomer<'a> {
@@ -43,6 +49,9 @@ impl<'a> Newcomer<'a> {
     pub fn take_name(&self, input: &mut Input<'_>) -> Result<Name<'a>, End> {
         let config = &self.shared.config;
         input.set_deadline(Some(Instant::now() + config.name_timeout))?;
+        if let Some(password) = &config.password {
+            self.take_password(password, input)?;
+        }
         self.tell(&[Notice::Welcome])?;
         for n_tries_left in (0..NAME_TRIES).rev() {
             let given = self.next_line(input)?;
@@ -71,6 +80,33 @@ impl<'a> Newcomer<'a> {
             input.pause(config.line_interval);
         }
         Err(End::TooManyTries)
+    }
+
+    /// Asks for the password, and returns when the client has given it.
+    #[inline(never)]
+    fn take_password(&self, password: &Password, input: &mut Input<'_>) -> Result<(), End> {
+        for _ in 0..PASSWORD_TRIES {
+            self.tell(&[Notice::EnterPassword])?;
+            let given = self.next_line(input)?;
+            // Many clients of one address can try no more than one can.
+            self.wait_for_turn(input)?;
+            if given.last && password.is(&given.text) {
+                return Ok(());
+            }
+            if let Some(protocol) = foreign::protocol_of_line(&given.text, input.unread()) {
+                return Err(End::Foreign(protocol));
+            }
+            // Before the answer: a client that does not wait for it could come again at once.
+            input.pause(WRONG_PASSWORD);
+            while input.is_paused() {
+                self.read(input)?;
+            }
+            self.tell(&[Notice::WrongPassword])?;
+            if !given.last {
+                break;
+            }
+        }
+        Err(End::WrongPassword)
     }
 
     /// Returns the next line, unless its first bytes show a protocol that does not end its lines.
@@ -209,6 +245,61 @@ mod tests {
              * \"rick\" is taken. Try \"rick 2\".\n\
              Enter your name:\n"
         );
+    }
+
+    /// Returns what all sessions share in a room with a password.
+    fn shared_with_password() -> Shared {
+        let mut shared = shared();
+        shared.config.password = Password::of_line("relay 70");
+        shared
+    }
+
+    #[test]
+    fn the_password_is_asked_for_before_the_greeting() {
+        let (name, heard) = outcome(b"Relay 70\n relay\t70\r\nAda\n", &shared_with_password());
+        assert_eq!(name.unwrap(), "Ada");
+        assert_eq!(
+            heard,
+            "This room has a password. Enter it:\n\
+             * That is not the password.\n\
+             This room has a password. Enter it:\n\
+             Welcome to Trio Chat! Enter your name:\n"
+        );
+    }
+
+    #[test]
+    fn each_wrong_password_costs_a_second_and_the_third_is_the_last() {
+        for (bytes, seconds, expected) in [
+            (
+                &b"1\n2\n3\nrelay 70\n"[..],
+                3,
+                "closed, it did not know the password",
+            ),
+            (&[b'x'; 5000], 1, "closed, it did not know the password"),
+            (b"1\n", 1, "closed by peer"),
+            (
+                b"GET / HTTP/1.1\n",
+                0,
+                "closed, not a chat client: it speaks HTTP",
+            ),
+        ] {
+            let start = Instant::now();
+            let (name, heard) = outcome(bytes, &shared_with_password());
+            assert_eq!(name.unwrap_err().to_string(), expected);
+            assert!(
+                start.elapsed() >= Duration::from_secs(seconds),
+                "{expected}"
+            );
+            assert!(!heard.contains("Welcome"), "{heard}");
+        }
+    }
+
+    #[test]
+    fn the_time_to_give_a_name_counts_while_passwords_are_refused() {
+        let mut shared = shared_with_password();
+        shared.config.name_timeout = Duration::from_millis(1500);
+        let (name, _) = outcome(b"1\n2\nrelay 70\nAda\n", &shared);
+        assert!(matches!(name, Err(End::TooSlow)));
     }
 
     #[test]
