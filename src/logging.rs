@@ -1,13 +1,18 @@
 //! Writes the log, in simplelog's format. The server's lines go through a thread of their own.
 //! Standard error may be full, stopped or gone, and a log line must never make anybody wait. So the
-//! log is one more slow client. The bots write their lines directly, since printing is their work.
+//! log is one more slow client. Where systemd's journal reads it, each line has a priority in front
+//! and no time, since the journal has its own. The bots write their lines directly, since printing is their work.
 //!
 //! Each part decides for itself what to log.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use log::LevelFilter;
-use simplelog::{Config, ConfigBuilder, WriteLogger};
+use log::{Level, LevelFilter};
+use simplelog::{ConfigBuilder, WriteLogger};
+use std::env;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -37,6 +42,7 @@ enum Entry {
 /// Collects simplelog's output into lines, and queues each.
 struct Queue {
     line: Vec<u8>,
+    for_journal: bool,
     entries: Sender<Entry>,
     n_lost: Arc<AtomicU64>,
 }
@@ -47,11 +53,17 @@ struct Queue {
 /// # Errors
 /// When there is a log already, or a thread cannot be started.
 pub fn to_stderr(level: LevelFilter) -> io::Result<Log> {
-    let config = config();
+    let for_journal = is_read_by_journal();
+    let mut config = config();
+    if for_journal {
+        config.set_time_level(LevelFilter::Off);
+    }
+    let config = config.build();
     let (sender, entries) = bounded(QUEUE);
     let n_lost = Arc::new(AtomicU64::new(0));
     let queue = Queue {
         line: Vec::new(),
+        for_journal,
         entries: sender.clone(),
         n_lost: Arc::clone(&n_lost),
     };
@@ -81,11 +93,11 @@ pub fn to_stderr(level: LevelFilter) -> io::Result<Log> {
 /// # Errors
 /// When there is a log already.
 pub fn to_stdout() -> io::Result<()> {
-    WriteLogger::init(LevelFilter::Info, config(), io::stdout()).map_err(io::Error::other)
+    WriteLogger::init(LevelFilter::Info, config().build(), io::stdout()).map_err(io::Error::other)
 }
 
 /// Makes simplelog print `12:07:54 [INFO] text`, in local time.
-fn config() -> Config {
+fn config() -> ConfigBuilder {
     let mut config = ConfigBuilder::new();
     config
         .set_thread_level(LevelFilter::Off)
@@ -93,14 +105,50 @@ fn config() -> Config {
         .set_location_level(LevelFilter::Off);
     // If the offset is unknown, times are in UTC.
     let _ = config.set_time_offset_to_local().is_ok();
-    config.build()
+    config
+}
+
+/// Whether standard error leads to systemd's journal, which puts its device and inode into
+/// `JOURNAL_STREAM`. A variable that was inherited, with standard error elsewhere, means nothing.
+pub fn is_read_by_journal() -> bool {
+    let Ok(journal) = env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    let file = io::stderr().as_fd().try_clone_to_owned().map(File::from);
+    let metadata = file.and_then(|file| file.metadata());
+    metadata.is_ok_and(|it| journal == format!("{}:{}", it.dev(), it.ino()))
+}
+
+/// Returns the priority of a level, as the journal has it.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// Turns `[LEVEL] ` at the beginning of a line into the priority of that level.
+fn with_priority(line: &[u8]) -> Vec<u8> {
+    let level = Level::iter().find_map(|level| {
+        let text = line.strip_prefix(format!("[{level}] ").as_bytes())?;
+        Some((level, text))
+    });
+    match level {
+        Some((level, text)) => [format!("<{}>", priority(level)).as_bytes(), text].concat(),
+        None => line.to_vec(),
+    }
 }
 
 impl Write for Queue {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.line.extend_from_slice(bytes);
         if self.line.ends_with(b"\n") {
-            let line = std::mem::take(&mut self.line);
+            let mut line = std::mem::take(&mut self.line);
+            if self.for_journal {
+                line = with_priority(&line);
+            }
             if self.entries.try_send(Entry::Line(line)).is_err() {
                 self.n_lost.fetch_add(1, Ordering::Relaxed);
             }
@@ -138,6 +186,24 @@ fn write(entries: &Receiver<Entry>, n_lost: &AtomicU64, mut output: impl Write) 
             if n_lost > 0 {
                 log::warn!("{n_lost} log lines were lost, because nobody read them in time");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_for_the_journal_has_the_priority_of_its_level() {
+        for (line, expected) in [
+            ("[ERROR] queue is full!\n", "<3>queue is full!\n"),
+            ("[WARN] a\n", "<4>a\n"),
+            ("[INFO] [ERROR] b\n", "<6>[ERROR] b\n"),
+            ("[DEBUG] c\n", "<7>c\n"),
+            ("c\n", "c\n"),
+        ] {
+            assert_eq!(with_priority(line.as_bytes()), expected.as_bytes());
         }
     }
 }

@@ -43,8 +43,14 @@ fn main() -> ExitCode {
         }
         Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
     };
-    // If this can't be written, the exit code still reports the failure.
-    let _ = writeln!(io::stderr(), "trio-chat: {message}");
+    // The journal knows who says it, and takes the number for a priority. If it can't be written,
+    // the exit code still reports the failure.
+    let who = if logging::is_read_by_journal() {
+        "<3>"
+    } else {
+        "trio-chat: "
+    };
+    let _ = writeln!(io::stderr(), "{who}{message}");
     code
 }
 

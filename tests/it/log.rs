@@ -1,10 +1,14 @@
 //! Trouble with the log never touches the chat, and the log never becomes a flood.
 
-use crate::support::{Client, Output, Process, TestServer, WATCHDOG, log_text, trio_chat, until};
+use crate::support::{
+    Client, Output, Process, TestServer, WATCHDOG, has_log_shape, log_text, trio_chat, until,
+};
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 /// Returns an address that was free a moment ago. These servers can't log which one they got.
@@ -136,4 +140,48 @@ fn r3_drops_are_logged_with_counts_and_in_bounded_volume() {
         per_second.values().all(|n_lines| *n_lines <= 40),
         "{per_second:?}"
     );
+}
+
+/// Runs a server with standard error in a pipe that `JOURNAL_STREAM` names, as systemd does, or names
+/// another. Returns the lines of a stop, or of a start that failed.
+fn journal_lines(is_journal: bool, address: &str) -> Vec<String> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let pipe = fs::metadata(format!("/proc/self/fd/{}", writer.as_raw_fd())).unwrap();
+    let inode = pipe.ino() + u64::from(!is_journal);
+    let mut command = trio_chat();
+    command.args(["--queue", "1", address]).stderr(writer);
+    command.env("JOURNAL_STREAM", format!("{}:{inode}", pipe.dev()));
+    let mut server = Process::spawn(&mut command);
+    // It holds the other end of the pipe, which would never end.
+    drop(command);
+    let log = Output::of(reader);
+    log.wait_until("a line", |lines| !lines.is_empty());
+    if server.child().try_wait().unwrap().is_none() {
+        server.signal(rustix::process::Signal::TERM);
+    }
+    server.wait();
+    log.wait_for_end()
+}
+
+#[test]
+fn r3_where_the_journal_reads_each_line_has_a_priority_and_no_time() {
+    let lines = journal_lines(true, "127.0.0.1:0");
+    assert!(lines[0].starts_with("<6>Trio chat server listening on "));
+    assert!(
+        lines.iter().all(|line| line.starts_with("<6>")),
+        "{lines:?}"
+    );
+    let lines = journal_lines(true, "0.0.0.0:0");
+    assert!(
+        lines[1].starts_with("<4>Anyone who can reach "),
+        "{lines:?}"
+    );
+    let lines = journal_lines(false, "127.0.0.1:0");
+    assert!(lines.iter().all(|line| has_log_shape(line)), "{lines:?}");
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let lines = journal_lines(true, &address);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("<3>Cannot listen on "), "{lines:?}");
 }
