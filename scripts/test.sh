@@ -27,6 +27,12 @@ needs=(
     tmux:tmux
     shellcheck:shellcheck
     prlimit:util-linux
+    curl:curl
+    openssl:openssl
+    ssh:openssh-client
+    /usr/sbin/sshd:openssh-server
+    stunnel4:stunnel4
+    systemd-analyze:systemd
     redis-server:redis-server
     redis-cli:redis-tools
 )

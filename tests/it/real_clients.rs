@@ -4,12 +4,19 @@
 use crate::support::{Client, Output, Process, TestServer};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use trio_chat::protocol::notice::Notice;
 
-/// Runs `script` in bash, types a name and three lines, and returns everything it printed. Each
-/// line is typed once the one before has come back, as a person would.
+/// Talks with a server of its own, and ends the input.
 fn chat(script: &str) -> Vec<String> {
-    let server = TestServer::start();
-    let mut witness = Client::join(&server, "Witness");
+    talk(&TestServer::start(), script, "")
+}
+
+/// Runs `script` in bash, types a name, three lines and what is `last`, and returns everything it
+/// printed. Each line is typed once the one before has come back, as a person would.
+pub fn talk(server: &TestServer, script: &str, last: &str) -> Vec<String> {
+    let mut witness = Client::join(server, "Witness");
+    let n_ended = |lines: &[String]| lines.iter().filter(|it| it.contains(": closed")).count();
+    let n_ended_before = n_ended(&server.log.lines());
     let script = script.replace("PORT", &server.address.port().to_string());
     let mut client = Process::spawn(
         Command::new("bash")
@@ -27,19 +34,22 @@ fn chat(script: &str) -> Vec<String> {
         output.wait_for(&format!("Ada> {text}"));
         witness.expect(&format!("Ada> {text}"));
     }
+    if !last.is_empty() {
+        writeln!(stdin, "{last}").unwrap();
+        output.wait_for(&Notice::Bye.to_string());
+    }
     drop(stdin);
     let transcript = output.wait_for_end();
     client.wait();
-    server.log.wait_until("the end of the session", |lines| {
-        lines
-            .iter()
-            .any(|line| line.ends_with("Connection #1: closed by peer"))
+    drop(witness);
+    server.log.wait_until("the end of both sessions", |lines| {
+        n_ended(lines) == n_ended_before + 2
     });
     transcript
 }
 
 const WELCOME: &str = "Welcome to Trio Chat! Enter your name:";
-const TRANSCRIPT: [&str; 4] = [WELCOME, "Ada> one", "Ada> zwei drei", "Ada> čtyři"];
+pub const TRANSCRIPT: [&str; 4] = [WELCOME, "Ada> one", "Ada> zwei drei", "Ada> čtyři"];
 
 #[test]
 fn openbsd_netcat_chats() {
@@ -60,6 +70,18 @@ fn ncat_chats() {
 #[test]
 fn socat_chats() {
     assert_eq!(chat("exec socat - TCP:127.0.0.1:PORT"), TRANSCRIPT);
+}
+
+#[test]
+fn curl_chats() {
+    // Without `-T .` it hears nothing while it waits for a line. It does not end with its input.
+    let script = "exec curl -sN -T . telnet://127.0.0.1:PORT";
+    let transcript = talk(&TestServer::start(), script, "/quit");
+    let (last, said) = transcript.split_last().unwrap();
+    assert_eq!(
+        (said, last.parse()),
+        (&TRANSCRIPT.map(str::to_owned)[..], Ok(Notice::Bye))
+    );
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! The README's recipes for an encrypted room, each with the real program in front of the server: its
+//! configuration is the README's own, with other ports and paths.
+
+use crate::real_clients::{TRANSCRIPT, talk};
+use crate::support::{Output, Process, TestServer, project_folder};
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A folder that is removed in the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("trio-chat-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// Runs a line of the README, or one like it, in this folder.
+    fn run(&self, line: &str) {
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", line]).current_dir(&self.0).output();
+        let output = output.unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {error}");
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Returns the indented block of the README whose first line begins with `start`.
+fn block(start: &str) -> String {
+    let readme = fs::read_to_string(project_folder().join("README.md")).unwrap();
+    let lines = readme.lines().map(|line| line.strip_prefix("    "));
+    let block: Vec<_> = lines
+        .skip_while(|line| !line.is_some_and(|line| line.starts_with(start)))
+        .map_while(|line| line)
+        .collect();
+    assert!(!block.is_empty(), "the README has no block {start:?}");
+    block.join("\n")
+}
+
+/// Replaces `from`, which must be there.
+#[track_caller]
+fn with(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "no {from:?} in {text}");
+    text.replace(from, to)
+}
+
+/// Returns a port that was free a moment ago. Neither program takes port 0.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Starts a program, and waits until it has printed `ready`.
+fn start(command: &mut Command, ready: &str) -> Process {
+    let mut process = Process::spawn(command.stderr(Stdio::piped()));
+    Output::of(process.child().stderr.take().unwrap()).wait_for(ready);
+    process
+}
+
+/// Talks through `script`, leaves with `/quit`, and fails unless that looks like netcat alone.
+fn assert_talks(server: &TestServer, script: &str) {
+    let heard = talk(server, script, "/quit");
+    let (last, said) = heard.split_last().unwrap();
+    assert_eq!(
+        (said, &**last),
+        (&TRANSCRIPT.map(str::to_owned)[..], "* Goodbye!")
+    );
+}
+
+#[test]
+fn ssh_chats_through_sshd_that_runs_netcat_and_nothing_else() {
+    let server = TestServer::start();
+    let folder = Folder::new("sshd");
+    folder.run("ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N '' -f key");
+    let user = Command::new("id").arg("-un").output().unwrap();
+    let user = String::from_utf8(user.stdout).unwrap();
+    let user = user.trim();
+    let recipe = block("Match User chat");
+    let recipe = with(&recipe, "User chat", &format!("User {user}"));
+    let chat = server.address.port().to_string();
+    // Here `nc` may be the traditional one.
+    let recipe = with(&recipe, "nc -N", "nc.openbsd -N");
+    let recipe = with(&recipe, "1234", &chat);
+    let port = free_port();
+    let host = folder.path("host");
+    let keys = folder.path("key.pub");
+    let config = format!(
+        "ListenAddress 127.0.0.1:{port}\nHostKey {host}\nAuthorizedKeysFile {keys}\n\
+         StrictModes no\nPidFile none\nUsePAM no\n\
+         PermitRootLogin yes\n{recipe}\n"
+    );
+    fs::write(folder.path("config"), config).unwrap();
+    if rustix::process::geteuid().is_root() {
+        // Debian's service makes it at its start.
+        fs::create_dir_all("/run/sshd").unwrap();
+    }
+    let mut sshd = Command::new("/usr/sbin/sshd");
+    sshd.args(["-D", "-e", "-f", &folder.path("config")]);
+    let _sshd = start(&mut sshd, "Server listening on");
+    let known = folder.path("known");
+    let host = fs::read_to_string(folder.path("host.pub")).unwrap();
+    fs::write(&known, format!("[127.0.0.1]:{port} {host}")).unwrap();
+    let ssh = format!(
+        "exec ssh -T -F none -i {} -o UserKnownHostsFile={known} -p {port} {user}@127.0.0.1",
+        folder.path("key")
+    );
+    assert_talks(&server, &ssh);
+    // Whatever else is asked for, it is the room.
+    assert_talks(&server, &format!("{ssh} id"));
+}
+
+#[test]
+fn ncat_and_openssl_chat_through_stunnel() {
+    let server = TestServer::start();
+    let folder = Folder::new("stunnel");
+    folder.run(&with(&block("openssl req"), "chat.example", "localhost"));
+    let port = free_port();
+    let recipe = block("[chat]");
+    let recipe = with(&recipe, "1234", &server.address.port().to_string());
+    let recipe = with(
+        &recipe,
+        "accept = 1235",
+        &format!("accept = 127.0.0.1:{port}"),
+    );
+    let recipe = with(&recipe, "/etc/stunnel/", &folder.path(""));
+    let config = format!("foreground = yes\npid =\nsyslog = no\n{recipe}\n");
+    fs::write(folder.path("config"), config).unwrap();
+    let mut stunnel = Command::new("stunnel4");
+    stunnel.arg(folder.path("config"));
+    let _stunnel = start(&mut stunnel, "Configuration successful");
+    for client in ["ncat --ssl-verify", "openssl s_client"] {
+        let line = block(client);
+        let line = with(&line, "chat.example", "localhost");
+        let line = with(&line, "1235", &port.to_string());
+        let line = with(&line, "chat.crt", &folder.path("chat.crt"));
+        assert_talks(&server, &format!("exec {line}"));
+    }
+}
