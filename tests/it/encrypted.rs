@@ -2,7 +2,7 @@
 //! configuration is the README's own, with other ports and paths.
 
 use crate::real_clients::{TRANSCRIPT, talk};
-use crate::support::{Output, Process, TestServer, project_folder};
+use crate::support::{Output, Process, TestServer, readme_block};
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -37,18 +37,6 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// Returns the indented block of the README whose first line begins with `start`.
-fn block(start: &str) -> String {
-    let readme = fs::read_to_string(project_folder().join("README.md")).unwrap();
-    let lines = readme.lines().map(|line| line.strip_prefix("    "));
-    let block: Vec<_> = lines
-        .skip_while(|line| !line.is_some_and(|line| line.starts_with(start)))
-        .map_while(|line| line)
-        .collect();
-    assert!(!block.is_empty(), "the README has no block {start:?}");
-    block.join("\n")
 }
 
 /// Replaces `from`, which must be there.
@@ -89,7 +77,7 @@ fn ssh_chats_through_sshd_that_runs_netcat_and_nothing_else() {
     let user = Command::new("id").arg("-un").output().unwrap();
     let user = String::from_utf8(user.stdout).unwrap();
     let user = user.trim();
-    let recipe = block("Match User chat");
+    let recipe = readme_block("Match User chat");
     let recipe = with(&recipe, "User chat", &format!("User {user}"));
     let chat = server.address.port().to_string();
     // Here `nc` may be the traditional one.
@@ -127,9 +115,13 @@ fn ssh_chats_through_sshd_that_runs_netcat_and_nothing_else() {
 fn ncat_and_openssl_chat_through_stunnel() {
     let server = TestServer::start();
     let folder = Folder::new("stunnel");
-    folder.run(&with(&block("openssl req"), "chat.example", "localhost"));
+    folder.run(&with(
+        &readme_block("openssl req"),
+        "chat.example",
+        "localhost",
+    ));
     let port = free_port();
-    let recipe = block("[chat]");
+    let recipe = readme_block("[chat]");
     let recipe = with(&recipe, "1234", &server.address.port().to_string());
     let recipe = with(
         &recipe,
@@ -143,7 +135,7 @@ fn ncat_and_openssl_chat_through_stunnel() {
     stunnel.arg(folder.path("config"));
     let _stunnel = start(&mut stunnel, "Configuration successful");
     for client in ["ncat --ssl-verify", "openssl s_client"] {
-        let line = block(client);
+        let line = readme_block(client);
         let line = with(&line, "chat.example", "localhost");
         let line = with(&line, "1235", &port.to_string());
         let line = with(&line, "chat.crt", &folder.path("chat.crt"));

@@ -1,21 +1,27 @@
 //! The systemd unit: systemd itself finds no fault with it, and little that it exposes.
 
-use crate::support::project_folder;
+use crate::support::{project_folder, readme_block};
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Maximum exposure of the service, in tenths, as `systemd-analyze security` counts it.
 const EXPOSURE: &str = "20";
 
-/// Runs `systemd-analyze` on the unit, as it is where the program is installed.
-fn analyze(arguments: &[&str]) -> (bool, String) {
+/// Number of units that were looked at, so that each has a folder of its own.
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// Runs `systemd-analyze` on the unit, as it is where the program is installed, with `more` at its
+/// end.
+fn analyze(arguments: &[&str], more: &str) -> (bool, String) {
     let unit = project_folder().join("scripts/trio-chat.service");
     let unit = fs::read_to_string(unit).unwrap();
     let installed = "\nExecStart=/usr/local/bin/trio-chat ";
     assert!(unit.contains(installed), "{unit}");
     let program = env!("CARGO_BIN_EXE_trio-chat");
-    let unit = unit.replace(installed, &format!("\nExecStart={program} "));
-    let name = format!("trio-chat-unit-{}-{}", arguments[0], std::process::id());
+    let unit = format!("{unit}\n{more}\n").replace(installed, &format!("\nExecStart={program} "));
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    let name = format!("trio-chat-unit-{}-{number}", std::process::id());
     let folder = std::env::temp_dir().join(name);
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join("trio-chat.service");
@@ -32,14 +38,17 @@ fn analyze(arguments: &[&str]) -> (bool, String) {
 }
 
 #[test]
-fn the_unit_is_one_that_systemd_understands() {
-    assert_eq!(analyze(&["verify", "--man=no"]), (true, String::new()));
+fn systemd_understands_the_unit_and_the_readmes_changes_to_it() {
+    for more in ["", &readme_block("[Service]")] {
+        let verified = analyze(&["verify", "--man=no"], more);
+        assert_eq!(verified, (true, String::new()), "{more}");
+    }
 }
 
 #[test]
 fn the_unit_exposes_little() {
     let threshold = format!("--threshold={EXPOSURE}");
-    let (is_safe, report) = analyze(&["security", "--offline=yes", "--no-pager", &threshold]);
+    let (is_safe, report) = analyze(&["security", "--offline=yes", "--no-pager", &threshold], "");
     assert!(is_safe, "{report}");
     assert!(report.contains("Overall exposure level for trio-chat.service: "));
 }

@@ -25,7 +25,7 @@ pub use process::Process;
 pub use proxy::Proxy;
 pub use redis::Redis;
 pub use server::TestServer;
-pub use source::{project_folder, rust_files};
+pub use source::{project_folder, readme_block, rust_files};
 pub use tmux::Tmux;
 
 use std::process::Command;

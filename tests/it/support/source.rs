@@ -26,3 +26,15 @@ pub fn rust_files(folder: &str) -> BTreeMap<PathBuf, String> {
     }
     found
 }
+
+/// Returns the indented block of the README whose first line begins with `start`.
+pub fn readme_block(start: &str) -> String {
+    let readme = fs::read_to_string(project_folder().join("README.md")).unwrap();
+    let lines = readme.lines().map(|line| line.strip_prefix("    "));
+    let block: Vec<_> = lines
+        .skip_while(|line| !line.is_some_and(|line| line.starts_with(start)))
+        .map_while(|line| line)
+        .collect();
+    assert!(!block.is_empty(), "the README has no block {start:?}");
+    block.join("\n")
+}
