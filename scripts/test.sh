@@ -77,4 +77,4 @@ step "release build" cargo build --release --quiet
 # They wait more than they work.
 step "integration and script tests, with real clients" cargo test --quiet --test it -- --test-threads 6
 echo "All passed in $SECONDS s: format, lints, shell scripts, documentation, unit and property" \
-    "tests, integration tests with nc, ncat, socat, telnet and bash, script tests."
+    "tests, integration tests with nc, ncat, socat, telnet, curl, ssh, openssl and bash, script tests."

@@ -2,7 +2,7 @@
 //! configuration is the README's own, with other ports and paths.
 
 use crate::real_clients::{TRANSCRIPT, talk};
-use crate::support::{Output, Process, TestServer, readme_block};
+use crate::support::{Output, Process, TestServer, Tmux, readme_block};
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -69,27 +69,19 @@ fn assert_talks(server: &TestServer, script: &str) {
     );
 }
 
-#[test]
-fn ssh_chats_through_sshd_that_runs_netcat_and_nothing_else() {
-    let server = TestServer::start();
-    let folder = Folder::new("sshd");
+/// Starts sshd with `recipe` for the user who runs the tests, and returns it with the command that
+/// connects to it.
+fn sshd(folder: &Folder, recipe: &str) -> (Process, String) {
     folder.run("ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N '' -f key");
     let user = Command::new("id").arg("-un").output().unwrap();
     let user = String::from_utf8(user.stdout).unwrap();
     let user = user.trim();
-    let recipe = readme_block("Match User chat");
-    let recipe = with(&recipe, "User chat", &format!("User {user}"));
-    let chat = server.address.port().to_string();
-    // Here `nc` may be the traditional one.
-    let recipe = with(&recipe, "nc -N", "nc.openbsd -N");
-    let recipe = with(&recipe, "1234", &chat);
+    let recipe = with(recipe, "User chat", &format!("User {user}"));
     let port = free_port();
-    let host = folder.path("host");
-    let keys = folder.path("key.pub");
+    let [host, key, keys, known] = ["host", "key", "key.pub", "known"].map(|it| folder.path(it));
     let config = format!(
         "ListenAddress 127.0.0.1:{port}\nHostKey {host}\nAuthorizedKeysFile {keys}\n\
-         StrictModes no\nPidFile none\nUsePAM no\n\
-         PermitRootLogin yes\n{recipe}\n"
+         StrictModes no\nPidFile none\nUsePAM no\nPermitRootLogin yes\n{recipe}\n"
     );
     fs::write(folder.path("config"), config).unwrap();
     if rustix::process::geteuid().is_root() {
@@ -98,17 +90,56 @@ fn ssh_chats_through_sshd_that_runs_netcat_and_nothing_else() {
     }
     let mut sshd = Command::new("/usr/sbin/sshd");
     sshd.args(["-D", "-e", "-f", &folder.path("config")]);
-    let _sshd = start(&mut sshd, "Server listening on");
-    let known = folder.path("known");
+    let sshd = start(&mut sshd, "Server listening on");
     let host = fs::read_to_string(folder.path("host.pub")).unwrap();
     fs::write(&known, format!("[127.0.0.1]:{port} {host}")).unwrap();
-    let ssh = format!(
-        "exec ssh -T -F none -i {} -o UserKnownHostsFile={known} -p {port} {user}@127.0.0.1",
-        folder.path("key")
-    );
-    assert_talks(&server, &ssh);
+    let ssh =
+        format!("ssh -F none -i {key} -o UserKnownHostsFile={known} -p {port} {user}@127.0.0.1");
+    (sshd, ssh)
+}
+
+#[test]
+fn ssh_chats_through_sshd_that_runs_netcat_and_nothing_else() {
+    let server = TestServer::start();
+    let folder = Folder::new("sshd");
+    // Here `nc` may be the traditional one.
+    let recipe = with(&readme_block("Match User chat"), "nc -N", "nc.openbsd -N");
+    let recipe = with(&recipe, "1234", &server.address.port().to_string());
+    let (_sshd, ssh) = sshd(&folder, &recipe);
+    assert_talks(&server, &format!("exec {ssh} -T"));
     // Whatever else is asked for, it is the room.
-    assert_talks(&server, &format!("{ssh} id"));
+    assert_talks(&server, &format!("exec {ssh} -T id"));
+}
+
+#[test]
+fn ssh_in_a_terminal_shows_the_client_that_sshd_runs() {
+    let server = TestServer::start();
+    let folder = Folder::new("sshd-join");
+    let recipe = with(&readme_block("Match User chat"), "  PermitTTY no\n", "");
+    let netcat = "nc -N 127.0.0.1 1234";
+    let program = env!("CARGO_BIN_EXE_trio-chat");
+    let recipe = with(
+        &recipe,
+        netcat,
+        &format!("{program} join {}", server.address),
+    );
+    let (_sshd, ssh) = sshd(&folder, &recipe);
+    let terminal = Tmux::open(80);
+    terminal.says(&format!("clear; {ssh}; echo ended with $?"));
+    terminal.wait_until("the question", |lines| {
+        lines
+            .last()
+            .is_some_and(|last| last.starts_with("Your name: "))
+    });
+    terminal.keys(&["C-u"]);
+    terminal.says("Ada");
+    terminal.wait_for_row("Ada>");
+    // There is no shell to go back to.
+    terminal.keys(&["C-z"]);
+    terminal.says("čtyři");
+    terminal.wait_for("Ada> čtyři");
+    terminal.says("/quit");
+    terminal.wait_for("ended with 0");
 }
 
 #[test]
@@ -141,4 +172,14 @@ fn ncat_and_openssl_chat_through_stunnel() {
         let line = with(&line, "chat.crt", &folder.path("chat.crt"));
         assert_talks(&server, &format!("exec {line}"));
     }
+    // A certificate of somebody else is noticed.
+    folder.run(&with(
+        &readme_block("openssl req"),
+        "chat.example",
+        "impostor",
+    ));
+    let trust = format!("--ssl-trustfile {}", folder.path("chat.crt"));
+    let script = format!("ncat --ssl-verify {trust} localhost {port} </dev/null");
+    let ncat = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert!(!ncat.status.success() && ncat.stdout.is_empty(), "{ncat:?}");
 }
