@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Maximum time for the greeting.
 const GREETING: Duration = Duration::from_secs(10);
 
-/// Maximum time until one is in, after giving a name. Others from this address may be first.
+/// Maximum time for an answer to a name or a password. Others from this address may be first.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// Maximum time that the server takes no byte of a line.
@@ -102,12 +102,12 @@ pub fn enter(address: &str, name: &str, password: Option<&Password>) -> Result<E
     let failed = |error: io::Error| Refusal::Failed(client::lost(&error));
     let stream = client::connect(address, prepare).map_err(failed)?;
     let mut hearing = Hearing::new(Arc::new(stream));
-    if greeted(&mut hearing, address)? == Notice::EnterPassword {
+    if greeted(&mut hearing, address, GREETING)? == Notice::EnterPassword {
         let was_given = false;
         let line = password.ok_or(Refusal::Password { was_given })?.line();
         let sent = (&**hearing.stream()).write_all(line.as_bytes());
         sent.map_err(failed)?;
-        if greeted(&mut hearing, address)? != Notice::Welcome {
+        if greeted(&mut hearing, address, ANSWER)? != Notice::Welcome {
             return Err(Refusal::Password { was_given: true });
         }
     }
@@ -133,15 +133,15 @@ fn prepare(socket: &Socket) -> io::Result<()> {
 }
 
 /// Waits for the greeting, or for what the server says about the password, and returns it.
-fn greeted(hearing: &mut Hearing, address: &str) -> Result<Notice, Refusal> {
-    hearing.set_deadline(Some(Instant::now() + GREETING));
+fn greeted(hearing: &mut Hearing, address: &str, time: Duration) -> Result<Notice, Refusal> {
+    hearing.set_deadline(Some(Instant::now() + time));
     let line = match hearing.next() {
         Ok(Some(line)) => line,
         Ok(None) => return Err(closed()),
         Err(error) if is_timeout(&error) && hearing.unread().is_empty() => {
             return Err(Refusal::Failed(format!(
                 "{address} has said nothing for {} s: it is overloaded, or not a Trio Chat server.",
-                GREETING.as_secs()
+                time.as_secs()
             )));
         }
         Err(error) if is_timeout(&error) => String::from_utf8_lossy(hearing.unread()).into_owned(),

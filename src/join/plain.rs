@@ -94,9 +94,9 @@ fn enter(
     name: Option<String>,
 ) -> Result<Option<Entered>, String> {
     let mut password = settings.password.clone();
+    let is_given = name.is_some();
     let mut given = name;
     loop {
-        let is_given = given.is_some();
         let name = match given.take() {
             Some(name) => name,
             None => match ask() {

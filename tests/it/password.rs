@@ -206,7 +206,11 @@ fn l6_join_asks_for_the_password_without_showing_it_and_comes_back_with_it() {
         !shown.contains("relay") && !shown.contains("****"),
         "{shown}"
     );
-    terminal.says("/quit");
+    server.kill();
+    fs::write(&secret.0, "relay 72\n").unwrap();
+    let server = TestServer::spawn(trio_chat().args(options));
+    terminal.wait_for("The room has another password now: leave, and join again.");
+    terminal.keys(&["C-c"]);
     assert_eq!(terminal.end(), 0);
     assert_secret(server);
 }
@@ -224,6 +228,23 @@ fn l6_a_plain_terminal_does_not_show_the_password_and_is_as_before() {
     };
     ask(&["C-c"]);
     assert_eq!(terminal.end(), 0);
+    // A name that was asked for is asked for again, even after a password.
+    let mut ada = Client::silent(&server);
+    ada.say(PASSWORD);
+    ada.give_name("Ada");
+    ada.hear_until("* Ada joined.");
+    terminal.launch(server.address, "--plain");
+    terminal.wait_for("Your name?");
+    terminal.says("Ada");
+    terminal.wait_for("it is not shown:");
+    terminal.says(PASSWORD);
+    terminal.wait_for("is taken.");
+    terminal.keys(&["C-c"]);
+    assert_eq!(terminal.end(), 0);
+    ada.say("/quit");
+    ada.hear_until("* Goodbye!");
+    ada.finish();
+    server.log.wait_for("its client quit");
     ask(&["Enter"]);
     terminal.wait_for("* You are \"Ada\".");
     terminal.says("/quit");
