@@ -34,6 +34,7 @@ servers=(trio-chat ncat ngircd)
 sizes=(50 200 500 1000 1500 2000)
 cluster_sizes=(200 1000 2000)
 needs=(redis-server ncat ngircd gnuplot)
+features=()
 while (($# > 0)); do
     case "$1" in
     -h | --help)
@@ -53,6 +54,7 @@ while (($# > 0)); do
         ;;
     --cluster)
         needs=(redis-server)
+        features=(--features redis)
         shift
         ;;
     *) fail "there is no option $1 (see --help)" 2 ;;
@@ -65,10 +67,12 @@ for command in "${needs[@]}"; do
 done
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cargo build --release --quiet --manifest-path "$root/Cargo.toml"
-trio=$(realpath "${CARGO_TARGET_DIR:-$root/target}/release/trio-chat")
+cargo build --release --quiet "${features[@]}" --manifest-path "$root/Cargo.toml"
+built=$(realpath "${CARGO_TARGET_DIR:-$root/target}/release/trio-chat")
 work=$(mktemp -d)
 cd "$work"
+trio=$work/trio-chat
+cp "$built" "$trio"
 ulimit -n "$(ulimit -Hn)"
 server=
 redis=

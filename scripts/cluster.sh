@@ -36,10 +36,13 @@ done
 
 redis=$(command -v redis-server || command -v valkey-server) || fail "please install redis-server"
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cargo build --release --quiet --manifest-path "$root/Cargo.toml"
-trio=$(realpath "${CARGO_TARGET_DIR:-$root/target}/release/trio-chat")
+cargo build --release --quiet --features redis --manifest-path "$root/Cargo.toml"
+built=$(realpath "${CARGO_TARGET_DIR:-$root/target}/release/trio-chat")
 work=$(mktemp -d)
 cd "$work"
+# Another build, without Redis, would take its place.
+trio=$work/trio-chat
+cp "$built" "$trio"
 pids=()
 
 # Those started last go first, so that the servers still have their Redis.
@@ -83,7 +86,7 @@ if [[ -z "$is_demo" ]]; then
     echo "One room, three servers. Join each from a terminal of its own:"
     echo
     for number in 1 2 3; do
-        printf '    nc 127.0.0.1 %-5s  or  %s join %s\n' "${ports[number]}" "$trio" "${ports[number]}"
+        printf '    nc 127.0.0.1 %-5s  or  %s join %s\n' "${ports[number]}" "$built" "${ports[number]}"
     done
     printf '\n%s\n\n    %s\n\n%s\n\n' "To take Redis (process ${pids[0]}) away for five seconds:" \
         "kill -STOP ${pids[0]}; sleep 5; kill -CONT ${pids[0]}" "Ctrl-C ends everything. The logs:"

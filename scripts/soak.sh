@@ -54,7 +54,7 @@ if [[ "$others" == control ]] && { ((EUID != 0)) || ! command -v ip >/dev/null; 
     not_run="L4, R6 and C5 were not run: they need root and iproute2."
 fi
 
-cargo build --release --quiet --tests
+cargo build --release --quiet --all-features --tests
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 
@@ -66,7 +66,7 @@ print_row '' 'what was done' figure ''
 SECONDS=0
 status=0
 # The rows are shown as they come, and everything is kept for the end.
-timeout 1800 cargo test --release --quiet --test it -- "${filter[@]}" 2>&1 | tee "$output" |
+timeout 1800 cargo test --release --quiet --all-features --test it -- "${filter[@]}" 2>&1 | tee "$output" |
     while IFS= read -r line; do
         [[ "$line" == *'SOAK|'* ]] || continue
         IFS='|' read -r _ promise what figure verdict <<<"SOAK|${line#*SOAK|}"

@@ -68,13 +68,15 @@ step() {
 
 SECONDS=0
 step "format" cargo fmt --check
-step "lints" cargo clippy --all-targets --quiet -- -D warnings
+step "lints" cargo clippy --all-targets --all-features --quiet -- -D warnings
+step "lints of what users build" cargo clippy --quiet -- -D warnings
 step "shell scripts" shellcheck scripts/*.sh .ci/run
-RUSTDOCFLAGS="-D warnings" step "documentation" cargo doc --no-deps --quiet
-step "unit and property tests" cargo test --quiet --lib --bins
+RUSTDOCFLAGS="-D warnings" step "documentation" cargo doc --no-deps --all-features --quiet
+step "unit and property tests" cargo test --quiet --all-features --lib --bins
 # The scripts under test build what users get.
+step "release build with Redis" cargo build --release --quiet --features redis
 step "release build" cargo build --release --quiet
 # They wait more than they work.
-step "integration and script tests, with real clients" cargo test --quiet --test it -- --test-threads 6
+step "integration and script tests, with real clients" cargo test --quiet --all-features --test it -- --test-threads 6
 echo "All passed in $SECONDS s: format, lints, shell scripts, documentation, unit and property" \
     "tests, integration tests with nc, ncat, socat, telnet, curl, ssh, openssl and bash, script tests."

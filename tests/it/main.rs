@@ -11,6 +11,7 @@
 
 mod bots;
 mod bytes;
+#[cfg(feature = "redis")]
 mod cluster;
 mod command_line;
 mod commands;

@@ -6,7 +6,12 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use trio_chat::protocol::notice::Notice;
+
+/// Held by each test whose script builds the program, since they build it with and without Redis in one
+/// place.
+static BUILDS: Mutex<()> = Mutex::new(());
 
 fn script(name: &str) -> Command {
     Command::new(
@@ -40,6 +45,7 @@ fn every_script_explains_itself() {
 
 #[test]
 fn the_bot_scripts_start_the_bots_and_pass_options_on() {
+    let _build = BUILDS.lock();
     let server = TestServer::start();
     let mut witness = Client::join(&server, "Witness");
     let address = server.address.to_string();
@@ -80,6 +86,7 @@ fn the_bot_scripts_start_the_bots_and_pass_options_on() {
 
 #[test]
 fn the_demo_shows_server_and_bots_side_by_side_and_leaves_nothing_running() {
+    let _build = BUILDS.lock();
     let mut demo = Process::spawn(
         script("demo.sh")
             .stdout(Stdio::piped())
@@ -125,6 +132,7 @@ fn cluster(test: &str, arguments: &[&str]) -> (Process, PathBuf) {
 
 #[test]
 fn the_cluster_demo_shows_that_redis_is_away_and_nothing_is_lost() {
+    let _build = BUILDS.lock();
     let (mut demo, folder) = cluster("demo", &["--demo"]);
     let error = Output::of(demo.child().stderr.take().unwrap());
     let output = Output::of(demo.child().stdout.take().unwrap());
@@ -161,6 +169,7 @@ fn the_cluster_demo_shows_that_redis_is_away_and_nothing_is_lost() {
 
 #[test]
 fn the_cluster_is_one_room_and_leaves_nothing_behind() {
+    let _build = BUILDS.lock();
     let (mut script, folder) = cluster("cluster", &[]);
     let output = Output::of(script.child().stdout.take().unwrap());
     let redis = output.wait_for("To take Redis (process ");
@@ -212,4 +221,17 @@ fn scripts_refuse_wrong_options_in_one_sentence() {
         let output = script(name).arg("--frobnicate").output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}");
     }
+}
+
+#[test]
+fn a_program_that_was_built_without_redis_says_so() {
+    let _build = BUILDS.lock();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut cargo = Command::new("cargo");
+    cargo.args(["run", "--release", "--quiet", "--", "--redis", "redis://h"]);
+    let output = cargo.current_dir(root).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
+    assert!(complaint.contains("--features redis"), "{complaint}");
 }

@@ -9,6 +9,7 @@
 
 mod backlog;
 mod clients;
+#[cfg(feature = "redis")]
 mod cluster;
 mod commands;
 mod fuzz;

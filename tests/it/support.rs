@@ -9,7 +9,9 @@ mod netcat;
 mod output;
 mod proc;
 mod process;
+#[cfg(feature = "redis")]
 mod proxy;
+#[cfg(feature = "redis")]
 mod redis;
 mod server;
 mod source;
@@ -22,7 +24,9 @@ pub use log_line::{has_log_shape, log_text};
 pub use netcat::Netcat;
 pub use output::Output;
 pub use process::Process;
+#[cfg(feature = "redis")]
 pub use proxy::Proxy;
+#[cfg(feature = "redis")]
 pub use redis::Redis;
 pub use server::TestServer;
 pub use source::{project_folder, readme_block, rust_files};

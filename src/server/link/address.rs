@@ -32,7 +32,7 @@ impl Address {
     pub fn parse(url: &str) -> Result<Self, String> {
         if !cfg!(feature = "redis") {
             return Err(
-                "this program was built without it; build it with --features redis".to_owned(),
+                "this program was built without it; build it with: cargo build --release --features redis".to_owned(),
             );
         }
         if url.starts_with("rediss://") {
@@ -90,7 +90,7 @@ pub fn room(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "redis"))]
 mod tests {
     use super::*;
 
