@@ -27,6 +27,7 @@
 //! | `uplink` | 0 or 1 | says on Redis what is said here, keeps names there | its channels, Redis (2 s at most) | the link is over |
 //! | `downlink` | 0 or 1 | hears on Redis what is said on all servers | Redis (2 s at most), `events` | the link is over |
 //! | `transcript` | 0 or 1 | writes what the room hears to a file | unpark, disk | outbox dropped and drained |
+//! | `status` | 0 or 1 | answers who looks in, one at a time | its socket, its peer (2 s at most) | woken by a stop |
 //! | `log` | 1 | writes log lines | its queue, standard error | the process ends |
 //!
 //! Bots and crowd have their own: `main`, a reader of the spam bot, and a `timer` for `--seconds`. So
@@ -44,7 +45,7 @@
 //! | log lines | all threads → `log` | never blocks | the line is lost and counted |
 //!
 //! All are bounded. Sends towards the room block and never drop. Sends away from it never block and
-//! may drop. The broadcaster waits only for its inbox and its own pace, so no cycle of waiting can
+//! may drop. Who looks in takes nothing but copies of numbers (see [`server::gauges`]). The broadcaster waits only for its inbox and its own pace, so no cycle of waiting can
 //! exist. (The remaining channels carry no data; they signal a stop or a finished thread.)
 //!
 //! # Invariants

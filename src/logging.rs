@@ -25,6 +25,14 @@ const QUEUE: usize = 1024;
 /// lines to be written.
 const FLUSH: Duration = Duration::from_millis(250);
 
+/// Number of lines lost so far, reported or not.
+static N_LOST: AtomicU64 = AtomicU64::new(0);
+
+/// Returns how many lines were lost so far, because nobody read them in time.
+pub fn n_lost() -> u64 {
+    N_LOST.load(Ordering::Relaxed)
+}
+
 /// The log thread. Dropping it waits until everything logged is written, but for half a second at
 /// most.
 #[derive(Debug)]
@@ -151,6 +159,7 @@ impl Write for Queue {
             }
             if self.entries.try_send(Entry::Line(line)).is_err() {
                 self.n_lost.fetch_add(1, Ordering::Relaxed);
+                N_LOST.fetch_add(1, Ordering::Relaxed);
             }
         }
         Ok(bytes.len())

@@ -12,6 +12,8 @@ use trio_chat::{join, logging, server, signals};
 /// Exit code for a command line that makes no sense.
 const WRONG_USAGE: u8 = 2;
 
+const COMMANDS: [&str; 5] = ["serve", "join", "spam", "slow", "crowd"];
+
 const HELP: &str = "\
 Trio Chat: one chat room over plain TCP
 
@@ -23,10 +25,9 @@ Usage:
 
 ADDR is HOST:PORT, or just a port of 127.0.0.1. 0.0.0.0:PORT lets others join.
 
-";
-
-const HELP_END: &str = "\
-  -h, --help, --version   print this, after a command its options; the version
+Options:
+  -h, --help      print this; the options of a command: trio-chat serve --help
+  -V, --version   print the version
 ";
 
 enum Failure {
@@ -57,11 +58,11 @@ fn main() -> ExitCode {
 fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let command = command(&mut arguments);
     let done = if arguments.contains(["-h", "--help"]) {
-        print(&help(&command))
+        print(help(command.as_deref()))
     } else if arguments.contains(["-V", "--version"]) {
         print(concat!("trio-chat ", env!("CARGO_PKG_VERSION"), "\n"))
     } else {
-        match command.as_str() {
+        match command.as_deref().unwrap_or("serve") {
             "join" => {
                 let options = usage(join::options::Options::parse(arguments))?;
                 usage(join::check(&options))?;
@@ -82,23 +83,23 @@ fn usage<T>(options: Result<T, String>) -> Result<T, Failure> {
 
 /// Removes and returns the command, if the first word is one. Otherwise the words are options and
 /// addresses of `serve`.
-fn command(arguments: &mut Arguments) -> String {
+fn command(arguments: &mut Arguments) -> Option<String> {
     let mut behind = arguments.clone();
-    match behind.subcommand() {
-        Ok(Some(word)) if ["serve", "join", "spam", "slow", "crowd"].contains(&word.as_str()) => {
-            *arguments = behind;
-            word
-        }
-        _ => "serve".to_owned(),
-    }
+    let word = behind.subcommand().ok().flatten()?;
+    let is_command = COMMANDS.contains(&word.as_str());
+    is_command.then(|| {
+        *arguments = behind;
+        word
+    })
 }
 
-fn help(command: &str) -> String {
+fn help(command: Option<&str>) -> &'static str {
     match command {
-        "join" => join::options::HELP.to_owned(),
-        "spam" | "slow" => bots::HELP.to_owned(),
-        "crowd" => crowd::HELP.to_owned(),
-        _ => [HELP, options::HELP, HELP_END].concat(),
+        Some("serve") => options::HELP,
+        Some("join") => join::options::HELP,
+        Some("spam" | "slow") => bots::HELP,
+        Some("crowd") => crowd::HELP,
+        _ => HELP,
     }
 }
 

@@ -4,3 +4,4 @@
 pub mod connection;
 pub mod listener;
 pub mod limits;
+pub mod status_socket;

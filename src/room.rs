@@ -191,6 +191,11 @@ impl Room {
         self.frame.bytes().len()
     }
 
+    /// Returns how many messages the current frame has.
+    pub fn n_frame_messages(&self) -> u64 {
+        self.frame.n_messages()
+    }
+
     /// Whether the current frame is full and has to go out.
     pub fn frame_is_full(&self) -> bool {
         self.n_frame_bytes() >= FULL_FRAME

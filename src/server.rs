@@ -1,7 +1,7 @@
 //! Runs the server as a whole: starts its threads, and stops them in order. Admitting clients is
 //! left to `admission`, and everything after that to `session`.
 
-pub mod options;
+pub mod gauges;
 pub mod shared;
 mod threads;
 mod throttle;
@@ -13,11 +13,14 @@ pub mod handle;
 pub mod link;
 pub mod session;
 pub mod admission;
+mod status;
 mod motd;
 pub mod transcript;
+pub mod options;
 
 use crate::net::listener::{self, Listener};
 use crate::password::Password;
+use crate::net::status_socket::StatusSocket;
 use crate::protocol::notice::Notice;
 use crate::room::Room;
 use crate::room::event::TRANSCRIPT;
@@ -30,6 +33,7 @@ use handle::{Presence, RoomHandle};
 use link::{Link, Running};
 use options::Options;
 use shared::{Config, Shared};
+use status::Status;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -69,6 +73,12 @@ pub fn run(options: &Options, stop: &Receiver<()>, reopen: Arc<AtomicBool>) -> R
     let transcript = options.transcript.as_ref();
     let transcript = transcript.map(|path| Transcript::open(path, reopen));
     let transcript = transcript.transpose()?;
+    let port = listeners.first().map_or(0, |it| it.address().port());
+    // A room without one is still a room.
+    let status = StatusSocket::make(&options.status, port).unwrap_or_else(|reason| {
+        log::warn!("Nobody can look in with \"watch\": {reason}");
+        None
+    });
     for address in listeners.iter().map(Listener::address) {
         log::info!("Trio chat server listening on {address}");
         if !address.ip().to_canonical().is_loopback() {
@@ -82,7 +92,7 @@ pub fn run(options: &Options, stop: &Receiver<()>, reopen: Arc<AtomicBool>) -> R
     }
     let n_seats = size(&mut config);
     Server::new(listeners, config, n_seats)
-        .run(transcript, link, stop)
+        .run(transcript, link, status.as_ref(), stop)
         .map_err(|error| format!("The server has failed: {error}."))
 }
 
@@ -129,7 +139,8 @@ impl Server {
 
     /// Serves until something comes from `stop`, then says goodbye to everyone and ends every
     /// thread it has started. A `transcript` gets everything that is said. A `link` shares the room
-    /// with other servers; it comes with the last messages there.
+    /// with other servers; it comes with the last messages there. Who asks at `status` is told how
+    /// things are.
     ///
     /// # Errors
     /// When the first threads cannot be started, or when the room itself has failed.
@@ -137,6 +148,7 @@ impl Server {
         &self,
         transcript: Option<Transcript>,
         link: Option<(Link, History)>,
+        status: Option<&StatusSocket>,
         stop: &Receiver<()>,
     ) -> io::Result<()> {
         let mut room = Room::new(&self.shared.config.room);
@@ -157,16 +169,18 @@ impl Server {
             let transcript = transcript.map(|transcript| listen(transcript, &handle));
             let (listening, written) = transcript.transpose()?.unzip();
             let (room_end, room_ended) = bounded(0);
-            let stop_flag = &self.shared.stop;
+            let shared = &self.shared;
             let broadcaster = move || {
                 // The order matters: `main` learns of the end first, and stops the sessions.
                 let _rest = DiscardRest(&inbox);
                 let _room_end: Sender<()> = room_end;
-                broadcaster::run(room, &inbox, stop_flag);
+                broadcaster::run(room, &inbox, &shared.stop, &shared.totals);
             };
+            let running = link.as_ref();
             let outcome = threads::spawn(scope, "broadcaster".to_owned(), broadcaster)
                 .and_then(|_| self.start_acceptors(scope, &handle))
                 .and_then(|()| {
+                    self.start_status(scope, &handle, running, status);
                     select! {
                         recv(stop) -> _ => {
                             log::info!("Stopping");
@@ -175,11 +189,33 @@ impl Server {
                         recv(room_ended) -> _ => Err(io::Error::other("the room has failed")),
                     }
                 });
-            self.stop(&handle, link, written);
+            self.stop(&handle, link, written, status);
             // Until now, so that the transcript has the last lines too.
             drop(listening);
             outcome
         })
+    }
+
+    fn start_status<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        room: &RoomHandle,
+        link: Option<&Running>,
+        socket: Option<&'scope StatusSocket>,
+    ) {
+        let Some(socket) = socket else { return };
+        let status = Status {
+            seats: &self.seats,
+            shared: &self.shared,
+            n_connections: &self.n_connections,
+            room: room.clone(),
+            link: link.map(Running::lookout),
+            start: Instant::now(),
+        };
+        let run = move || status.run(socket);
+        if let Err(error) = threads::spawn(scope, "status".to_owned(), run) {
+            log::warn!("There is no thread for the status socket ({error}), so nobody can look in");
+        }
     }
 
     fn start_acceptors<'scope>(
@@ -202,18 +238,22 @@ impl Server {
         Ok(())
     }
 
-    /// Stops in this order, which matters. Acceptors end, so no newcomer gets in. A link says what
-    /// waits, and hears it. The room sends its last lines and drops every outbox. Readers end, and writers say goodbye and end when
-    /// they have written everything. Clients that are still stuck are cut, and a transcript that is
+    /// Stops in this order, which matters. Nobody looks in any more. Acceptors end, so no newcomer gets
+    /// in. A link says what waits, and hears it. The room sends its last lines and drops every outbox.
+    /// Readers end, and writers say goodbye and end when they have written everything. Clients that are still stuck are cut, and a transcript that is
     /// stuck is left alone. All of this has one deadline, so nothing before the wait may block.
     fn stop(
         &self,
         room: &RoomHandle,
         link: Option<Running>,
         transcript: Option<Receiver<Infallible>>,
+        status: Option<&StatusSocket>,
     ) {
         let deadline = Instant::now() + GOODBYE;
         self.shared.stop.begin();
+        if let Some(status) = status {
+            status.wake();
+        }
         for listener in &self.listeners {
             listener.wake();
         }
@@ -260,7 +300,7 @@ mod tests {
         let server = Server::new(listeners, Config::default(), 2);
         let (stop, stopped) = bounded(1);
         thread::scope(|scope| {
-            let running = scope.spawn(|| server.run(None, None, &stopped));
+            let running = scope.spawn(|| server.run(None, None, None, &stopped));
             let mut client = TcpStream::connect(address).unwrap();
             client.write_all(b"Ada\nhello\n").unwrap();
             let mut heard = Vec::new();

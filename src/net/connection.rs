@@ -6,7 +6,7 @@ use rustix::net::{RecvFlags, recv};
 use socket2::{SockAddr, Socket, TcpKeepalive};
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv6Addr, Shutdown};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,15 @@ impl Connection {
         self.socket.set_tcp_keepalive(&keepalive)?;
         self.set_send_buffer(SEND_BUFFER)?;
         self.socket.set_tcp_nodelay(true)
+    }
+
+    /// Returns the addresses of both ends, the peer's first, as far as they have any. IPv4-mapped IPv6
+    /// addresses count as IPv4.
+    pub fn ends(&self) -> [Option<SocketAddr>; 2] {
+        [self.socket.peer_addr(), self.socket.local_addr()].map(|address| {
+            let address = address.ok()?.as_socket()?;
+            Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+        })
     }
 
     /// Sets the size of the kernel's send buffer, in bytes.
@@ -211,7 +220,7 @@ impl Peer {
 mod tests {
     use super::*;
     use socket2::SockRef;
-    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::net::{TcpListener, TcpStream};
 
     fn tcp() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

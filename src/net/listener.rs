@@ -13,7 +13,7 @@ const BACKLOG: i32 = 4096;
 
 /// Kernel receive buffer of a connection, in bytes. It is small, so that a flood is felt at once,
 /// and little is left to say for a client that has gone.
-const RECEIVE_BUFFER: usize = 32 * 1024;
+pub const RECEIVE_BUFFER: usize = 32 * 1024;
 
 /// Maximum time for waking a listener by a connection to itself.
 const WAKE_TIMEOUT: Duration = Duration::from_secs(2);

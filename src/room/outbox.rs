@@ -12,7 +12,7 @@ use super::frame::Frame;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -96,25 +96,59 @@ pub struct Frames {
     counts: Arc<Counts>,
 }
 
+/// What waits in one outbox, and what its client has missed. Everybody may look.
 #[derive(Debug, Default)]
-struct Counts {
+pub struct Counts {
+    /// Number of frames that wait, without the one that is being written.
+    n_frames: AtomicUsize,
     /// Number of bytes that wait, including those that are being written.
     n_bytes: AtomicUsize,
+    /// Number of messages that were dropped so far.
+    n_missed: AtomicU64,
+    /// Number of those that the client has not been told of when the room drops its end.
     n_missed_at_end: AtomicU64,
+    writer_has_ended: AtomicBool,
+}
+
+impl Counts {
+    /// Returns how many frames wait.
+    pub fn n_frames(&self) -> usize {
+        self.n_frames.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many bytes the client has yet to be sent.
+    pub fn n_bytes(&self) -> usize {
+        self.n_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many messages the client has missed so far, told or not.
+    pub fn n_missed(&self) -> u64 {
+        self.n_missed.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, n_bytes: usize) {
+        self.n_frames.fetch_add(1, Ordering::Relaxed);
+        self.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+    }
+
+    fn remove(&self, n_bytes: usize) {
+        self.n_frames.fetch_sub(1, Ordering::Relaxed);
+        self.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+    }
 }
 
 impl Outbox {
-    /// Returns an empty queue for at most `n_frames` deliveries and at most [`MAX_BYTES`]. `start`
-    /// gets the writer's end, and returns the thread that drains it.
+    /// Returns an empty queue for at most `n_frames` deliveries and at most [`MAX_BYTES`], which keeps
+    /// its `counts`. `start` gets the writer's end, and returns the thread that drains it.
     ///
     /// # Errors
     /// The error of `start`.
     pub fn new(
         n_frames: usize,
+        counts: Arc<Counts>,
         start: impl FnOnce(Frames) -> io::Result<Thread>,
     ) -> io::Result<Self> {
         let (sender, receiver) = bounded(n_frames);
-        let counts = Arc::new(Counts::default());
         let waiting = receiver.clone();
         let writer = start(Frames {
             deliveries: receiver,
@@ -157,7 +191,12 @@ impl Outbox {
 
     /// Counts messages that were dropped before they came here.
     pub fn miss(&mut self, n_messages: u64) {
-        self.n_missed += n_messages;
+        if n_messages > 0 {
+            self.n_missed += n_messages;
+            self.counts
+                .n_missed
+                .fetch_add(n_messages, Ordering::Relaxed);
+        }
     }
 
     /// Whether one more delivery of `n_bytes` is sure to fit, if nothing else is sent before it.
@@ -178,18 +217,18 @@ impl Outbox {
     pub fn take_back(&mut self) -> u64 {
         let mut n_dropped = 0;
         for delivery in self.waiting.try_iter() {
-            let n_bytes = delivery.n_bytes();
-            self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+            self.counts.remove(delivery.n_bytes());
             // The client has been told neither of these nor of those missed before them.
-            self.n_missed += delivery.n_missed + delivery.n_messages;
+            self.n_missed += delivery.n_missed;
             n_dropped += delivery.n_messages;
         }
+        self.miss(n_dropped);
         n_dropped
     }
 
     /// Returns how many bytes the client has yet to be sent.
     pub fn n_bytes_waiting(&self) -> usize {
-        self.counts.n_bytes.load(Ordering::Relaxed)
+        self.counts.n_bytes()
     }
 
     /// Whether the client has missed messages that it has not been told of.
@@ -201,28 +240,28 @@ impl Outbox {
     /// ended misses nothing, so for it everything fits.
     fn fits(&self, delivery: Delivery) -> bool {
         if self.writer_has_ended() {
-            self.waiting.try_iter().for_each(drop);
+            let rest = self.waiting.try_iter();
+            rest.for_each(|delivery| self.counts.remove(delivery.n_bytes()));
             return true;
         }
         let n_bytes = delivery.n_bytes();
         // Only the room adds bytes, so the sum can't grow between this check and the send.
-        let waiting = &self.counts.n_bytes;
-        if waiting.load(Ordering::Relaxed) + n_bytes > MAX_BYTES {
+        if self.n_bytes_waiting() + n_bytes > MAX_BYTES {
             return false;
         }
         // Added before the send: the writer may subtract as soon as it is sent.
-        waiting.fetch_add(n_bytes, Ordering::Relaxed);
+        self.counts.add(n_bytes);
         let fits = self.deliveries.try_send(delivery).is_ok();
         if fits {
             self.writer.0.unpark();
         } else {
-            waiting.fetch_sub(n_bytes, Ordering::Relaxed);
+            self.counts.remove(n_bytes);
         }
         fits
     }
 
     fn writer_has_ended(&self) -> bool {
-        Arc::strong_count(&self.counts) == 1
+        self.counts.writer_has_ended.load(Ordering::Relaxed)
     }
 }
 
@@ -241,6 +280,12 @@ impl Drop for UnparkOnDrop {
     }
 }
 
+impl Drop for Frames {
+    fn drop(&mut self) {
+        self.counts.writer_has_ended.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Frames {
     /// Writes every delivery to `sink`, in order, until the room has dropped its end and the queue is
     /// drained. The bytes of a delivery count against the limit until they are written. Returns how
@@ -252,6 +297,7 @@ impl Frames {
         loop {
             match self.deliveries.try_recv() {
                 Ok(delivery) => {
+                    self.counts.n_frames.fetch_sub(1, Ordering::Relaxed);
                     sink.write(&delivery)?;
                     let n_bytes = delivery.n_bytes();
                     self.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
@@ -278,7 +324,7 @@ pub mod testing {
     /// Never.
     pub fn outbox(n_frames: usize) -> (Outbox, Frames) {
         let mut writers_end = None;
-        let outbox = Outbox::new(n_frames, |frames| {
+        let outbox = Outbox::new(n_frames, Arc::default(), |frames| {
             writers_end = Some(frames);
             Ok(thread::current())
         });
@@ -300,8 +346,7 @@ pub mod testing {
                 Ok(delivery) => {
                     add(delivery.n_missed, delivery.bytes());
                     delivery.answers.iter().for_each(|answer| add(0, answer));
-                    let n_bytes = delivery.n_bytes();
-                    frames.counts.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+                    frames.counts.remove(delivery.n_bytes());
                 }
                 Err(error) => break error == TryRecvError::Disconnected,
             }
@@ -436,7 +481,7 @@ mod tests {
     fn a_parked_writer_wakes_for_a_delivery_and_for_the_end() {
         thread::scope(|scope| {
             let (written, deliveries) = bounded(0);
-            let mut outbox = Outbox::new(1, |frames| {
+            let mut outbox = Outbox::new(1, Arc::default(), |frames| {
                 let mut write = move |delivery: &Delivery| written.send(delivery.bytes().len());
                 let writer = scope.spawn(move || frames.drain(&mut write));
                 Ok(writer.thread().clone())

@@ -99,7 +99,7 @@ impl<'scope> Acceptor<'scope> {
         let connection = Arc::new(connection);
         let seat = match self.seats.take(id, &connection, peer) {
             Ok(seat) => seat,
-            Err(refusal) => return Err(refuse(connection, refusal, refusal.to_string())),
+            Err(refusal) => return Err(self.refuse(connection, refusal, refusal.to_string())),
         };
         let shared = self.shared;
         let log = &shared.log;
@@ -126,8 +126,14 @@ impl<'scope> Acceptor<'scope> {
             .map(drop)
             .map_err(|error| {
                 let reason = format!("there is no thread ({error})");
-                refuse(connection, Refusal::Full, reason)
+                self.refuse(connection, Refusal::Full, reason)
             })
+    }
+
+    /// Counts the refusal and tells the client why.
+    fn refuse(&self, connection: Arc<Connection>, refusal: Refusal, reason: String) -> Refused {
+        self.shared.totals.turned_away(refusal as usize);
+        refuse(connection, refusal, reason)
     }
 }
 

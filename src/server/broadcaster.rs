@@ -5,6 +5,7 @@
 //! lock that is held across a blocking call.
 
 use super::drops::Drops;
+use super::gauges::Totals;
 use super::shared::Stop;
 use crate::faults::panic_if_told;
 use crate::room::Room;
@@ -60,7 +61,7 @@ impl Drop for DiscardRest<'_> {
 }
 
 /// Runs `room` until every sender of events is gone.
-pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
+pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop, totals: &Totals) {
     let mut drops = Drops::default();
     let mut due = Due::at(Instant::now());
     loop {
@@ -80,14 +81,15 @@ pub fn run(mut room: Room, inbox: &Receiver<Event>, stop: &Stop) {
                     take_in(&mut room, inbox, stop);
                 }
                 take_in(&mut room, inbox, stop);
+                totals.frame_has(room.n_frame_bytes());
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if stop.closes_room() {
-            say_last_words(&mut room, inbox, stop, &mut drops);
+            say_last_words(&mut room, inbox, stop, &mut drops, totals);
         }
-        due.work(&mut room, &mut drops, Instant::now);
+        due.work(&mut room, &mut drops, totals, Instant::now);
     }
     drops.log_all();
 }
@@ -119,13 +121,31 @@ fn apply(room: &mut Room, event: Event, stop: &Stop) {
 
 /// Closes the room after what waits. It does not wait for its pace, or for the closing event behind
 /// a full inbox.
-fn say_last_words(room: &mut Room, inbox: &Receiver<Event>, stop: &Stop, drops: &mut Drops) {
+fn say_last_words(
+    room: &mut Room,
+    inbox: &Receiver<Event>,
+    stop: &Stop,
+    drops: &mut Drops,
+    totals: &Totals,
+) {
     let deadline = Instant::now() + LAST_WORDS;
     while room.frame_is_full() && Instant::now() < deadline {
-        room.flush(|id, n_messages| drops.add(id, n_messages));
+        flush(room, drops, totals);
         take_in(room, inbox, stop);
     }
     room.apply(Event::Close);
+}
+
+/// Sends the current frame, and counts it.
+fn flush(room: &mut Room, drops: &mut Drops, totals: &Totals) {
+    // First, so that whoever hears a message finds it counted.
+    totals.flushed(room.n_frame_messages());
+    let mut n_missed = 0;
+    room.flush(|id, n_dropped| {
+        n_missed += n_dropped;
+        drops.add(id, n_dropped);
+    });
+    totals.missed(n_missed);
 }
 
 /// The times at which each task may be done next.
@@ -157,7 +177,13 @@ impl Due {
     }
 
     /// Does every task that is due by the time of `clock`.
-    fn work(&mut self, room: &mut Room, drops: &mut Drops, mut clock: impl FnMut() -> Instant) {
+    fn work(
+        &mut self,
+        room: &mut Room,
+        drops: &mut Drops,
+        totals: &Totals,
+        mut clock: impl FnMut() -> Instant,
+    ) {
         let now = clock();
         if self.end_second.is_some_and(|end| now >= end) {
             room.end_second();
@@ -168,7 +194,7 @@ impl Due {
         }
         if room.has_unsent() && now >= self.frame {
             let (n_members, n_bytes) = (room.n_members(), room.n_frame_bytes());
-            room.flush(|id, n_messages| drops.add(id, n_messages));
+            flush(room, drops, totals);
             self.frame = now + frame_interval(clock() - now, n_members, n_bytes);
         }
         if room.has_lagging() && now >= self.tell_missed {
@@ -254,7 +280,7 @@ mod tests {
             events.send(event).unwrap();
         }
         drop(events);
-        run(Room::default(), &inbox, &stop);
+        run(Room::default(), &inbox, &stop, &Totals::default());
         for frames in members {
             assert_eq!(heard(&frames), (line("x") + &line("y"), true));
         }
@@ -276,7 +302,9 @@ mod tests {
             let line = format!("{at}\n");
             room.apply(Event::Said { from: 0, line });
             let mut ticks = (0..).map(|n| start + ms(at + 2 * n));
-            due.work(room, &mut drops, || ticks.next().unwrap());
+            due.work(room, &mut drops, &Totals::default(), || {
+                ticks.next().unwrap()
+            });
         };
         work(0, &mut room, &mut due);
         assert_eq!(heard(&frames).0, "0\n", "in a quiet room it goes at once");

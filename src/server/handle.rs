@@ -78,6 +78,11 @@ impl RoomHandle {
         self.0.elsewhere.is_some()
     }
 
+    /// Returns how many events wait for the room.
+    pub fn n_waiting(&self) -> usize {
+        self.0.events.len()
+    }
+
     /// Claims a name for the client `id` on all servers. If that has another already, its number is
     /// `earlier`. The `roster` has names to suggest.
     ///

@@ -205,7 +205,45 @@ impl Link {
     }
 }
 
+/// How a link is, for who looks in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// Whether people know that they are cut off.
+    pub is_cut_off: bool,
+    /// Number of messages that were said on some server and not yet heard here.
+    pub n_behind: u64,
+    /// Number of lines of this server that wait to be said.
+    pub n_unsaid: u64,
+}
+
+/// Tells how a link is.
+#[derive(Clone)]
+pub struct Lookout {
+    shared: Arc<Shared>,
+    said: Receiver<Event>,
+}
+
+impl Lookout {
+    /// Returns how the link is now.
+    pub fn state(&self) -> State {
+        let progress = self.shared.progress.lock();
+        State {
+            is_cut_off: self.shared.is_cut_off(),
+            n_behind: progress.promised.saturating_sub(progress.heard),
+            n_unsaid: progress.n_unsaid + self.said.len() as u64,
+        }
+    }
+}
+
 impl Running {
+    /// Returns what tells how the link is.
+    pub fn lookout(&self) -> Lookout {
+        Lookout {
+            shared: Arc::clone(&self.shared),
+            said: self.said.clone(),
+        }
+    }
+
     /// Waits until everything that was said here has been said to everyone and heard, but not longer
     /// than 700 ms. Ends the link, and returns how many lines were not said.
     pub fn finish(&self) -> u64 {

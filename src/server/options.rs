@@ -4,6 +4,7 @@
 use super::link::address::{self, Address, Place};
 use super::shared::Config;
 use crate::arguments::{addresses, interval, seconds, value, whole};
+use crate::net::status_socket;
 use crate::room::Rules;
 use log::LevelFilter;
 use pico_args::Arguments;
@@ -17,8 +18,14 @@ const MAX_QUEUE: usize = 4096;
 /// The environment variable for the address of Redis.
 const REDIS: &str = "TRIO_CHAT_REDIS";
 
-/// The options, as `--help` shows them.
+/// Help of `trio-chat serve`.
 pub const HELP: &str = "\
+Usage:
+  trio-chat [serve] [ADDR]... [OPTION]...   run the room
+
+ADDR is HOST:PORT, or just a port of 127.0.0.1 [127.0.0.1:1234].
+0.0.0.0:PORT lets others join.
+
 Options of the server:
   --rate N                lines per second per client, 0 for no limit [5]
   --queue N               frames kept for a slow client [32]
@@ -29,6 +36,7 @@ Options of the server:
   --password-file FILE    ask for the password in its first line
   --motd FILE             text that a newcomer gets, at most 32 lines
   --transcript FILE       file to which everything that is said is appended
+  --status PATH           socket for who looks in, or none [in a private folder]
   --redis URL             share the room with other servers: redis://HOST:PORT
   --room NAME             which room there [main]
   -v, -q                  log more; log warnings and errors only
@@ -47,6 +55,8 @@ pub struct Options {
     pub motd: Option<PathBuf>,
     /// The file that what is said is appended to.
     pub transcript: Option<PathBuf>,
+    /// Where the status socket is to be.
+    pub status: status_socket::Place,
     /// Whether the command line has a password, which everyone on this host can read.
     pub shows_password: bool,
     /// The least important level that is logged.
@@ -75,6 +85,12 @@ impl Options {
         let password = value(&mut arguments, "--password-file", file)?;
         let motd = value(&mut arguments, "--motd", file)?;
         let transcript = value(&mut arguments, "--transcript", file)?;
+        let status = value(&mut arguments, "--status", |text| {
+            Ok(match text {
+                "none" => status_socket::Place::Nowhere,
+                _ => status_socket::Place::At(PathBuf::from(text)),
+            })
+        })?;
         let given = value(&mut arguments, "--redis", Address::parse)?;
         let shows_password = given.as_ref().is_some_and(Address::has_password);
         let redis = given.map_or_else(address_of_environment, |given| Ok(Some(given)))?;
@@ -105,6 +121,7 @@ impl Options {
             password,
             motd,
             transcript,
+            status: status.unwrap_or(status_socket::Place::Private),
             shows_password,
             log_level,
         })

@@ -12,6 +12,7 @@ mod commands;
 mod reader;
 
 use super::admission::seats::Seat;
+use super::gauges::{Doing, Gauge};
 use super::handle::RoomHandle;
 use super::shared::Shared;
 use crate::net::connection::Connection;
@@ -46,7 +47,9 @@ pub fn run(
         Ok(mut name) => {
             shared.log_name(id, name.shown());
             tell(connection, &shared.config.message_of_the_day);
-            chat(id, connection, &mut input, &mut name, room, shared)
+            let gauge = seat.gauge();
+            gauge.set_name(name.shown());
+            chat(id, connection, &mut input, &mut name, room, shared, gauge)
         }
         Err(end) => {
             if let Some(notice) = end.last_words() {
@@ -85,11 +88,12 @@ fn chat(
     name: &mut Name<'_>,
     room: &RoomHandle,
     shared: &Shared,
+    gauge: &Gauge,
 ) -> End {
     thread::scope(|scope| {
         // The writer is declared before the presence, and so dropped after it. It can finish
         // draining only when the room has dropped the outbox.
-        let (writer, outbox) = match Writer::start(scope, id, connection, shared) {
+        let (writer, outbox) = match Writer::start(scope, id, connection, shared, gauge) {
             Ok(started) => started,
             Err(error) => {
                 tell(connection, &Notice::Full.line());
@@ -99,7 +103,9 @@ fn chat(
         let Ok(presence) = room.join(id, Some(name.shown().clone()), outbox) else {
             return End::Stopped;
         };
-        reader::run(id, input, name, &presence, &writer, shared)
+        let end = reader::run(id, input, name, &presence, &writer, shared, gauge);
+        gauge.set(Doing::Leaves);
+        end
     })
 }
 

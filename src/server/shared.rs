@@ -2,6 +2,7 @@
 //! whether it is stopping.
 
 use super::connection_log::ConnectionLog;
+use super::gauges::Totals;
 use super::link::address::Place;
 use super::session::roster::Roster;
 use crate::password::Password;
@@ -43,6 +44,8 @@ pub struct Shared {
     pub log: ConnectionLog,
     /// Whether the server is stopping.
     pub stop: Stop,
+    /// What has happened so far, for who looks in.
+    pub totals: Totals,
 }
 
 impl Shared {

@@ -67,7 +67,7 @@ impl Transcript {
     /// When the thread cannot be started.
     pub fn start(self) -> io::Result<(Outbox, Receiver<Infallible>)> {
         let (end, ended) = bounded(0);
-        let outbox = Outbox::new(QUEUE_FRAMES, |frames| {
+        let outbox = Outbox::new(QUEUE_FRAMES, Arc::default(), |frames| {
             // A write can be stuck for ever, so no scope may wait for this thread.
             let thread = thread::Builder::new().name("transcript".to_owned());
             let handle = thread.spawn(move || {

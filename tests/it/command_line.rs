@@ -45,6 +45,7 @@ fn help_names_every_option_and_fits_a_screen() {
         "--password-file",
         "--motd",
         "--transcript",
+        "--status",
         "-v",
         "-q",
     ];
@@ -68,9 +69,9 @@ fn help_names_every_option_and_fits_a_screen() {
         "--no-reconnect",
     ];
     for (command, options) in [
-        (&[][..], &server[..]),
-        (&["join"], &join),
+        (&[][..], &["--help", "--version"][..]),
         (&["serve"], &server),
+        (&["join"], &join),
         (&["spam"], &bot),
         (&["slow"], &bot),
         (&["crowd"], &crowd),

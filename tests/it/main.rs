@@ -35,3 +35,4 @@ mod slow_clients;
 mod soak;
 mod support;
 mod transcript;
+mod watch;

@@ -141,6 +141,7 @@ fn threads_are_named_for_their_function_and_their_client() {
             "log",
             "reader-0",
             "signals",
+            "status",
             "trio-chat",
             "writer-0"
         ]

@@ -15,6 +15,7 @@ mod proxy;
 mod redis;
 mod server;
 mod source;
+mod status;
 mod tmux;
 
 pub use client::{Client, n_missed};
@@ -30,6 +31,7 @@ pub use proxy::Proxy;
 pub use redis::Redis;
 pub use server::TestServer;
 pub use source::{project_folder, readme_block, rust_files};
+pub use status::{ask, clients, number, status_path};
 pub use tmux::Tmux;
 
 use std::process::Command;

@@ -9,6 +9,7 @@ use super::origins::{Origins, origin};
 use crate::net::connection::{Connection, Peer};
 use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
+use crate::server::gauges::Gauge;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
@@ -49,6 +50,7 @@ struct State {
 #[derive(Debug)]
 struct Taken {
     connection: Arc<Connection>,
+    gauge: Arc<Gauge>,
     origin: Option<IpAddr>,
     evicted: bool,
 }
@@ -58,6 +60,7 @@ struct Taken {
 pub struct Seat<'a> {
     seats: &'a Seats,
     id: ClientId,
+    gauge: Arc<Gauge>,
 }
 
 /// The reason why there is no seat.
@@ -72,6 +75,18 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Full, Self::TooManyFromAddress, Self::Closed];
+
+    /// Returns a word for it, for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::TooManyFromAddress => "address",
+            Self::Closed => "stopping",
+        }
+    }
+
     /// Returns the notice for the client.
     pub fn notice(self) -> Notice {
         match self {
@@ -114,6 +129,7 @@ impl Seats {
         peer: Peer,
     ) -> Result<Seat<'_>, Refusal> {
         let origin = origin(peer);
+        let gauge = Arc::new(Gauge::new(id, connection));
         let mut state = self.state.lock();
         if state.origins.n_seats(origin) >= self.share() {
             return Err(Refusal::TooManyFromAddress);
@@ -131,11 +147,13 @@ impl Seats {
         state.unnamed.entry(origin).or_default().insert(id);
         let taken = Taken {
             connection: Arc::clone(connection),
+            gauge: Arc::clone(&gauge),
             origin,
             evicted: false,
         };
         state.taken.insert(id, taken);
-        Ok(Seat { seats: self, id })
+        let seats = self;
+        Ok(Seat { seats, id, gauge })
     }
 
     /// Closes the seats to newcomers, and wakes every session that waits for its client.
@@ -161,6 +179,21 @@ impl Seats {
         for connection in self.connections() {
             connection.cut();
         }
+    }
+
+    /// Returns how many seats there are.
+    pub fn n_total(&self) -> usize {
+        self.n_total
+    }
+
+    /// Returns the gauges of all connections, oldest first.
+    pub fn gauges(&self) -> Vec<Arc<Gauge>> {
+        let state = self.state.lock();
+        let taken = state.taken.values();
+        let mut gauges: Vec<_> = taken.map(|taken| Arc::clone(&taken.gauge)).collect();
+        drop(state);
+        gauges.sort_unstable_by_key(|gauge| gauge.id);
+        gauges
     }
 
     fn is_full(&self, state: &State) -> bool {
@@ -217,6 +250,11 @@ impl State {
 }
 
 impl Seat<'_> {
+    /// Returns the gauge of this connection.
+    pub fn gauge(&self) -> &Gauge {
+        &self.gauge
+    }
+
     /// Protects the seat from eviction, since its client has given a name. Returns false if it has
     /// already been evicted.
     pub fn keep(&self) -> bool {

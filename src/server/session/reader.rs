@@ -12,6 +12,7 @@ use crate::faults::panic_if_told;
 use crate::protocol::message;
 use crate::protocol::utterance::{Speech, Utterance};
 use crate::room::event::ClientId;
+use crate::server::gauges::{Doing, Gauge};
 use crate::server::handle::Presence;
 use crate::server::shared::{Shared, Stop};
 use std::thread;
@@ -38,6 +39,7 @@ pub fn run(
     presence: &Presence<'_>,
     writer: &Writer<'_>,
     shared: &Shared,
+    gauge: &Gauge,
 ) -> End {
     let mut pacer = Pacer::new(shared.config.line_interval);
     // The name has taken the first slot. Otherwise reconnecting would be a way around the pace.
@@ -45,13 +47,14 @@ pub fn run(
     let mut speech = Speech::default();
     let mut unreachable_since: Option<Instant> = None;
     loop {
+        gauge.set(Doing::Listens);
         let sent = match input.next() {
             Ok(sent) => sent,
             // The kernel reports a reset once, to the reader or to the writer, so check both.
             Err(End::ClosedByPeer) if writer.has_ended() => return End::Reset,
             Err(end) => return end,
         };
-        if !sleep(pacer.wait(Instant::now()), &shared.stop) {
+        if !sleep(pacer.wait(Instant::now()), &shared.stop, gauge) {
             return End::Stopped;
         }
         if writer.has_ended() {
@@ -60,17 +63,25 @@ pub fn run(
                 return End::Reset;
             }
         }
-        name.update();
+        gauge.set(Doing::Waits);
+        if name.update() {
+            gauge.set_name(name.shown());
+        }
         let done = match sent {
             Sent::AreYouThere => tell_name(name, presence),
             Sent::Line(piece) => match speech.utterance(&piece) {
                 Some(Utterance::Said(text)) => {
                     panic_if_told(text.as_bytes());
+                    gauge.said();
                     presence
                         .say(message(name.shown(), &text))
                         .map_err(End::from)
                 }
-                Some(Utterance::Asked(command)) => obey(command, id, name, presence, shared),
+                Some(Utterance::Asked(command)) => {
+                    let done = obey(command, id, name, presence, shared);
+                    gauge.set_name(name.shown());
+                    done
+                }
                 None => Ok(()),
             },
         };
@@ -81,10 +92,12 @@ pub fn run(
 }
 
 /// Sleeps for `wait`, or until a stop. Returns whether to go on.
-fn sleep(mut wait: Duration, stop: &Stop) -> bool {
+fn sleep(mut wait: Duration, stop: &Stop, gauge: &Gauge) -> bool {
     while !wait.is_zero() && !stop.has_begun() {
         let nap = wait.min(MAX_SLEEP);
+        gauge.set(Doing::Paced);
         thread::sleep(nap);
+        gauge.paced(nap);
         wait -= nap;
     }
     !stop.has_begun()

@@ -143,15 +143,15 @@ impl Name<'_> {
         self.number
     }
 
-    /// Takes the name that a link has claimed in place of this one, if it has.
-    pub fn update(&mut self) {
+    /// Takes the name that a link has claimed in place of this one, if it has. Returns whether it has.
+    pub fn update(&mut self) -> bool {
         if !self.roster.has_replacements.load(Ordering::SeqCst) {
-            return;
+            return false;
         }
         let mut linked = self.roster.linked.lock();
         let replacements = linked.as_mut().map(|linked| &mut linked.replacements);
         let Some(shown) = replacements.and_then(|all| all.remove(&self.number)) else {
-            return;
+            return false;
         };
         drop(linked);
         let keys = Key::all_of(&shown);
@@ -159,6 +159,7 @@ impl Name<'_> {
         release(&mut taken, &self.keys);
         hold(&mut taken, &keys);
         (self.shown, self.keys) = (shown, keys);
+        true
     }
 
     /// Takes another name for the same client. Both are held until they are dropped.

@@ -7,6 +7,7 @@ use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
 use crate::room::frame::{Frame, MAX_FRAME};
 use crate::room::outbox::{Delivery, Frames, Outbox};
+use crate::server::gauges::Gauge;
 use crate::server::shared::{Shared, Stop};
 use crate::server::threads;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -39,16 +40,18 @@ impl<'a> Writer<'a> {
         id: ClientId,
         connection: &'a Connection,
         shared: &'a Shared,
+        gauge: &'a Gauge,
     ) -> io::Result<(Self, Outbox)>
     where
         'a: 'scope,
     {
         let (end, ended) = bounded(0);
-        let outbox = Outbox::new(shared.config.queue_frames, |frames| {
+        let counts = Arc::clone(&gauge.outbox);
+        let outbox = Outbox::new(shared.config.queue_frames, counts, |frames| {
             threads::spawn(scope, format!("writer-{id}"), move || {
                 let _end: Sender<()> = end;
                 let _cut = CutOnPanic(connection);
-                if let Err(error) = write(connection, &frames, &shared.stop) {
+                if let Err(error) = write(connection, &frames, &shared.stop, gauge) {
                     log::debug!("Connection #{id}: not everything could be sent: {error}");
                 }
             })
@@ -85,7 +88,12 @@ impl Drop for CutOnPanic<'_> {
     }
 }
 
-fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Result<()> {
+fn write(
+    mut connection: &Connection,
+    frames: &Frames,
+    stop: &Stop,
+    gauge: &Gauge,
+) -> io::Result<()> {
     let mut send_buffer = SEND_BUFFER;
     let n_missed_at_end = frames.drain(&mut |delivery: &Delivery| {
         tell_missed(connection, delivery.n_missed)?;
@@ -97,6 +105,7 @@ fn write(mut connection: &Connection, frames: &Frames, stop: &Stop) -> io::Resul
         }
         panic_if_told(bytes);
         connection.write_all(bytes)?;
+        gauge.wrote(bytes.len());
         match &*delivery.answers {
             [] => Ok(()),
             [answer] => connection.write_all(answer),
@@ -165,9 +174,10 @@ mod tests {
             },
             ..Shared::default()
         };
+        let gauge = Gauge::new(0, &ours);
         let mut n_dropped = 0;
         thread::scope(|scope| {
-            let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared).unwrap();
+            let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared, &gauge).unwrap();
             let memory = FrameMemory::default();
             let big = memory.frame(&vec![b'x'; 400_000]);
             let small = memory.frame(b"frame\n");
@@ -191,6 +201,8 @@ mod tests {
             ours.end_writing();
             let heard = reader.join().unwrap().unwrap();
             let heard = String::from_utf8(heard).unwrap();
+            assert_eq!(gauge.outbox.n_missed(), n_dropped);
+            assert_eq!((gauge.outbox.n_frames(), gauge.outbox.n_bytes()), (0, 0));
             let told = heard.trim_start_matches('x');
             assert!(told.starts_with("* You missed 1 message.\n"), "{told}");
             assert!(
@@ -204,9 +216,10 @@ mod tests {
     fn a_writer_ends_when_its_client_has_gone() {
         let (ours, theirs) = Connection::pair().unwrap();
         let shared = Shared::default();
+        let gauge = Gauge::new(0, &ours);
         drop(theirs);
         thread::scope(|scope| {
-            let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared).unwrap();
+            let (writer, mut outbox) = Writer::start(scope, 0, &ours, &shared, &gauge).unwrap();
             outbox.send(&FrameMemory::default().frame(b"frame\n"), 0, 1, Vec::new());
             while !writer.has_ended() {
                 thread::yield_now();

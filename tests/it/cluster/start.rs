@@ -68,6 +68,7 @@ fn c12_a_room_of_one_server_has_no_thread_more() {
         "log",
         "reader-0",
         "signals",
+        "status",
         "trio-chat",
         "writer-0",
     ];

@@ -5,6 +5,7 @@ use super::{measure_for, mebibytes, row};
 use crate::support::{Client, Flood, TestServer, WATCHDOG};
 use rustix::process::Signal;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ fn s2_an_outbox_wakes_its_writer_for_every_delivery() {
     let (written, n_written) = std::sync::mpsc::channel();
     let (mut n_sent, start) = (0_u64, Instant::now());
     thread::scope(|scope| {
-        let mut outbox = Outbox::new(1, |frames| {
+        let mut outbox = Outbox::new(1, Arc::default(), |frames| {
             let writer = scope.spawn(move || frames.drain(&mut |_: &Delivery| written.send(())));
             Ok(writer.thread().clone())
         })

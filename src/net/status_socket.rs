@@ -1,0 +1,262 @@
+//! Finds the place of a server's status socket, makes it there, and connects to it. What is said on
+//! it is left to the server and to its callers.
+//!
+//! By default it lies in a folder that nobody else can enter, so who may look in is a matter of the
+//! file system's rights.
+
+use rustix::fs::Mode;
+use rustix::process::{geteuid, umask};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::env;
+use std::fs::{self, DirBuilder, Metadata};
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process;
+
+/// Where a systemd unit of the usual name has its private folder.
+const OF_THE_UNIT: &str = "/run/trio-chat";
+
+/// Where a server's status socket is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In this user's private folder, under the server's port.
+    Private,
+    /// At this path.
+    At(PathBuf),
+    /// Nowhere.
+    Nowhere,
+}
+
+/// A status socket that listens. Its file is removed when this is dropped.
+#[derive(Debug)]
+pub struct StatusSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// The file's device and number there, by which it is known.
+    file: (u64, u64),
+}
+
+impl StatusSocket {
+    /// Makes the socket of the server at `port`, unless it is to be nowhere.
+    ///
+    /// # Errors
+    /// One sentence that says why there is none.
+    pub fn make(place: &Place, port: u16) -> Result<Option<Self>, String> {
+        let path = match place {
+            Place::Nowhere => return Ok(None),
+            Place::At(path) => path.clone(),
+            Place::Private => private_folder()?.join(file_name(port)),
+        };
+        let shown = path.display();
+        let cannot = |error: io::Error| format!("Cannot make the status socket {shown}: {error}.");
+        // The system allows 107 bytes.
+        SockAddr::unix(&path).map_err(cannot)?;
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(cannot(error)),
+            Ok(file) if !file.file_type().is_socket() => {
+                return Err(format!("{shown} is no socket, so it is left alone."));
+            }
+            Ok(_) if is_answered(&path) => {
+                return Err(format!("Another server has the status socket {shown}."));
+            }
+            Ok(_) => {}
+        }
+        bind(&path).map(Some).map_err(cannot)
+    }
+
+    /// Blocks until somebody connects.
+    ///
+    /// # Errors
+    /// Those of the system. After [`wake`](Self::wake) it may always fail.
+    pub fn accept(&self) -> io::Result<UnixStream> {
+        self.listener.accept().map(|(stream, _)| stream)
+    }
+
+    /// Returns where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Wakes a thread that waits in [`accept`](Self::accept).
+    pub fn wake(&self) {
+        // Not every system can shut a listener down. There, a connection to itself wakes it.
+        if SockRef::from(&self.listener)
+            .shutdown(Shutdown::Both)
+            .is_err()
+        {
+            let _ = UnixStream::connect(&self.path);
+        }
+    }
+}
+
+impl Drop for StatusSocket {
+    fn drop(&mut self) {
+        // Another server may have put its own there meanwhile.
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Returns the places in which the socket of a server at `port` may be, the likeliest first.
+pub fn candidates(port: u16) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = of_environment().into_iter().collect();
+    folders.extend([in_tmp(), PathBuf::from(OF_THE_UNIT)]);
+    let name = file_name(port);
+    folders.iter().map(|folder| folder.join(&name)).collect()
+}
+
+/// Binds a socket that only this user can connect to. It appears at `path` at once with the right
+/// rights, and replaces one that nobody answers.
+fn bind(path: &Path) -> io::Result<StatusSocket> {
+    let temporary = path.with_file_name(format!(".{}", process::id()));
+    let _ = fs::remove_file(&temporary);
+    let earlier = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
+    let bound = UnixListener::bind(&temporary);
+    umask(earlier);
+    let listener = bound?;
+    let file = fs::symlink_metadata(&temporary)?;
+    if let Err(error) = fs::rename(&temporary, path) {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    Ok(StatusSocket {
+        listener,
+        path: path.to_owned(),
+        file: identity(&file),
+    })
+}
+
+/// Whether a server is at the other end of the socket at `path`. Never blocks.
+fn is_answered(path: &Path) -> bool {
+    let connected = || {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)
+    };
+    // When many wait to be accepted, the system asks to try again.
+    connected().map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |()| true)
+}
+
+/// Returns the folder for this user's sockets, which nobody else can enter. Makes it if necessary.
+fn private_folder() -> Result<PathBuf, String> {
+    let folder = of_environment().unwrap_or_else(in_tmp);
+    let shown = folder.display();
+    let cannot = |error: io::Error| format!("Cannot use {shown} for the status socket: {error}.");
+    match DirBuilder::new().mode(0o700).create(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(cannot(error)),
+        _ => {}
+    }
+    // A link could lead into a folder of somebody else's choice.
+    let found = fs::symlink_metadata(&folder).map_err(cannot)?;
+    let is_ours = found.is_dir() && found.uid() == geteuid().as_raw();
+    if is_ours && found.mode() & 0o022 == 0 {
+        Ok(folder)
+    } else {
+        Err(format!(
+            "{shown} is not a folder of this user alone, so there is no status socket."
+        ))
+    }
+}
+
+/// Returns the folder that the environment has for this user's sockets.
+fn of_environment() -> Option<PathBuf> {
+    let folder = |name| {
+        let value = env::var(name).ok()?;
+        // systemd separates several by colons.
+        let first = value.split(':').next().filter(|it| it.starts_with('/'));
+        first.map(PathBuf::from)
+    };
+    folder("RUNTIME_DIRECTORY").or_else(|| Some(folder("XDG_RUNTIME_DIR")?.join("trio-chat")))
+}
+
+fn in_tmp() -> PathBuf {
+    PathBuf::from(format!("/tmp/trio-chat-{}", geteuid().as_raw()))
+}
+
+fn file_name(port: u16) -> String {
+    format!("{port}.sock")
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = format!("trio-status-{name}-{}", process::id());
+        let folder = env::temp_dir().join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn make(path: &Path) -> Result<StatusSocket, String> {
+        StatusSocket::make(&Place::At(path.to_owned()), 1).map(Option::unwrap)
+    }
+
+    #[test]
+    fn it_is_for_its_user_alone_and_gone_at_the_end() {
+        let folder = folder("alone");
+        let path = folder.join("a");
+        let socket = make(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(socket);
+        // It fails if something is left there.
+        fs::remove_dir(folder).unwrap();
+    }
+
+    #[test]
+    fn a_stale_one_is_replaced_and_a_live_one_is_not() {
+        let folder = folder("stale");
+        let path = folder.join("a");
+        drop(UnixListener::bind(&path).unwrap());
+        let socket = make(&path).unwrap();
+        let refusal = make(&path).unwrap_err();
+        assert!(refusal.contains("Another server"), "{refusal}");
+        // Somebody puts another one there.
+        fs::remove_file(&path).unwrap();
+        let other = make(&path).unwrap();
+        drop(socket);
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(other);
+        fs::remove_dir(folder).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_said_in_one_sentence() {
+        let folder = folder("sentence");
+        let file = folder.join("file");
+        fs::write(&file, "mine").unwrap();
+        for (path, part) in [
+            (file.clone(), "is no socket"),
+            (folder.join("none/a"), "Cannot make"),
+            (folder.join("x".repeat(108)), "Cannot make"),
+        ] {
+            let refusal = make(&path).unwrap_err();
+            assert!(refusal.contains(part), "{refusal}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        fs::remove_dir_all(folder).unwrap();
+        assert!(StatusSocket::make(&Place::Nowhere, 1).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_socket_that_is_woken_accepts_no_longer() {
+        let folder = folder("woken");
+        let socket = make(&folder.join("a")).unwrap();
+        socket.wake();
+        assert!(socket.accept().is_err());
+        drop(socket);
+        fs::remove_dir(folder).unwrap();
+    }
+}
