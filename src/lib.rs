@@ -103,6 +103,8 @@ pub mod logging;
 pub mod faults;
 /// Turns signals into a stop. It must not use any other part.
 pub mod signals;
+/// Leaves the terminal as it was. It must not use any other part but `signals`.
+pub mod terminal;
 /// Decides when something is tried again. It must not use the clock or any other part.
 pub mod backoff;
 /// Draws random numbers. It must not use any other part.
@@ -121,6 +123,8 @@ pub mod server;
 pub mod client;
 /// Joins a room from a terminal or a pipe. It must not use `server`.
 pub mod join;
+/// Shows where each byte waits. It must not use `server` or `join`.
+pub mod watch;
 /// Runs clients that misbehave on purpose. They must not use `server` or `join`.
 pub mod bots;
 /// Runs many clients at once, to measure a server. It must not use `server`, `join` or

@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use trio_chat::bots::{self, slow, spam};
 use trio_chat::server::options::{self, Options};
-use trio_chat::{join, logging, server, signals};
+use trio_chat::{join, logging, server, signals, watch};
 
 /// Exit code for a command line that makes no sense.
 const WRONG_USAGE: u8 = 2;
 
-const COMMANDS: [&str; 5] = ["serve", "join", "spam", "slow", "crowd"];
+const COMMANDS: [&str; 6] = ["serve", "join", "watch", "spam", "slow", "crowd"];
 
 const HELP: &str = "\
 Trio Chat: one chat room over plain TCP
@@ -20,6 +20,7 @@ Trio Chat: one chat room over plain TCP
 Usage:
   trio-chat [serve] [ADDR]...   run the room (default 127.0.0.1:1234)
   trio-chat join [ADDR]         join it from a terminal; netcat can too
+  trio-chat watch [ADDR]        see where every byte waits
   trio-chat spam|slow [ADDR]    bots that talk too fast and read too slowly
   trio-chat crowd [ADDR]...     many clients at once, to measure a server with
 
@@ -68,6 +69,7 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
                 usage(join::check(&options))?;
                 join::run(options)
             }
+            "watch" => watch::run(&usage(watch::options::Options::parse(arguments))?),
             "spam" => run_bot(&usage(bots::Options::parse(arguments))?, spam::run),
             "slow" => run_bot(&usage(bots::Options::parse(arguments))?, slow::run),
             "crowd" => crowd::run(&usage(crowd::Options::parse(arguments))?),
@@ -97,6 +99,7 @@ fn help(command: Option<&str>) -> &'static str {
     match command {
         Some("serve") => options::HELP,
         Some("join") => join::options::HELP,
+        Some("watch") => watch::options::HELP,
         Some("spam" | "slow") => bots::HELP,
         Some("crowd") => crowd::HELP,
         _ => HELP,

@@ -1,5 +1,5 @@
-//! The client on a terminal: one thread reads keys, one prints, one runs the session. It leaves the
-//! terminal as it found it, however it ends.
+//! The client on a terminal: one thread reads keys, one prints, one runs the session. Leaving the
+//! terminal as it was is left to `crate::terminal`.
 
 use super::desk::Desk;
 use super::door::{self, Entered, Refusal};
@@ -12,17 +12,15 @@ use super::session::{self, Ends};
 use super::settings::Settings;
 use crate::password::Password;
 use crate::signals;
+use crate::terminal;
 use crossbeam_channel::bounded;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::config::{ColorMode, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Cmd, Editor, Event, EventHandler, KeyCode, KeyEvent, Modifiers};
 use std::io;
-use std::panic;
 use std::process;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,21 +35,16 @@ const COMMANDS: usize = 64;
 /// Time after a restart of the read in which an interrupt may still be one of ours.
 const RESTART: Duration = Duration::from_secs(1);
 
-/// Maximum time to restore the screen of a terminal that takes nothing.
-const RESTORING: Duration = Duration::from_millis(300);
-
-/// How the terminal was at the start.
-static AS_IT_WAS: OnceLock<Termios> = OnceLock::new();
-
-/// Whether rustyline may have changed the terminal.
-static IS_CHANGED: AtomicBool = AtomicBool::new(false);
+/// No bracketed paste, no held back update, a new row, and nothing below it.
+const UNDO: &[u8] = b"\x1b[?2004l\x1b[?2026l\r\n\x1b[J";
 
 /// Joins under `name`, or asks for one, and stays until the person leaves.
 ///
 /// # Errors
 /// One sentence that says why it could not go on.
 pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
-    prepare().map_err(|error| format!("Cannot prepare the terminal: {error}."))?;
+    terminal::prepare(UNDO, ends)
+        .map_err(|error| format!("Cannot prepare the terminal: {error}."))?;
     let desk = Arc::new(Desk::default());
     let (commands, for_session) = bounded(COMMANDS);
     let (restart, restarts) = bounded(1);
@@ -106,44 +99,9 @@ pub fn run(settings: &Settings, name: Option<String>) -> Result<(), String> {
     })
 }
 
-/// Remembers how the terminal is, and makes sure that it will be so again.
-fn prepare() -> io::Result<()> {
-    // Set once only: a process has one terminal.
-    let _ = AS_IT_WAS.set(tcgetattr(io::stdin())?);
-    let report = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        restore();
-        report(panic);
-        // Whichever thread it is, the others can't do without it.
-        process::exit(1);
-    }));
-    signals::at_each(|signal| {
-        // While rustyline reads, the interrupts are its own.
-        if signal != signal_hook::consts::SIGINT || !IS_CHANGED.load(Ordering::SeqCst) {
-            restore();
-            process::exit(0);
-        }
-    })
-}
-
-/// Sets the terminal as it was.
-fn restore() {
-    if !IS_CHANGED.load(Ordering::SeqCst) {
-        return;
-    }
-    if let Some(termios) = AS_IT_WAS.get() {
-        // If these fail, the terminal is gone.
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, termios);
-        let (done, wait) = bounded::<()>(0);
-        let writer = thread::Builder::new().spawn(move || {
-            // No bracketed paste, no held back update, a new row, and nothing below it.
-            let _ = rustix::io::write(io::stdout(), b"\x1b[?2004l\x1b[?2026l\r\n\x1b[J");
-            drop(done);
-        });
-        if writer.is_ok() {
-            let _ = wait.recv_timeout(RESTORING);
-        }
-    }
+/// Whether a signal ends the client. While rustyline reads, interrupts are its own.
+fn ends(signal: i32) -> bool {
+    signal != signal_hook::consts::SIGINT || !terminal::is_changed()
 }
 
 /// Returns a place in the room, or `None` if the person would rather not.
@@ -226,7 +184,7 @@ fn ask(
     if keyboard.hides_draft.load(Ordering::SeqCst) {
         erase(keyboard);
     }
-    IS_CHANGED.store(false, Ordering::SeqCst);
+    terminal::set_changed(false);
     editor.unbind_sequence(paste);
     *keyboard.draft.lock() = Default::default();
     answer
@@ -240,7 +198,7 @@ fn read_once(
 ) -> rustyline::Result<String> {
     keyboard.cut_draft();
     let (before, after) = keyboard.draft();
-    IS_CHANGED.store(true, Ordering::SeqCst);
+    terminal::set_changed(true);
     let ended = editor.readline_with_initial(prompt, (&before, &after));
     keyboard.desk.gate.close();
     ended
@@ -275,7 +233,7 @@ fn read(editor: &mut Editor<Row, MemHistory>, keyboard: &Keyboard, desk: &Desk) 
             Err(_) => break,
         }
     }
-    IS_CHANGED.store(false, Ordering::SeqCst);
+    terminal::set_changed(false);
 }
 
 fn editor(keyboard: &Arc<Keyboard>) -> rustyline::Result<Editor<Row, MemHistory>> {

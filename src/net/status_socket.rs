@@ -9,15 +9,22 @@ use rustix::process::{geteuid, umask};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::env;
 use std::fs::{self, DirBuilder, Metadata};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process;
+use std::time::Duration;
 
 /// Where a systemd unit of the usual name has its private folder.
 const OF_THE_UNIT: &str = "/run/trio-chat";
+
+/// Maximum time for an answer: others may be answered first.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Maximum length of an answer, in bytes.
+const MAX_ANSWER: u64 = 64 << 20;
 
 /// Where a server's status socket is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +107,43 @@ impl Drop for StatusSocket {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Returns the status socket of the server at `port`.
+///
+/// # Errors
+/// One sentence, if there is none.
+pub fn find(port: u16) -> Result<PathBuf, String> {
+    let found = candidates(port).into_iter().find(|path| path.exists());
+    found.ok_or_else(|| {
+        format!(
+            "There is no status socket for port {port}; does a server of this user run on this host?"
+        )
+    })
+}
+
+/// Sends a request to the status socket at `path`, and returns the answer.
+///
+/// # Errors
+/// One sentence, if nobody answers.
+pub fn ask(path: &Path, request: &str) -> Result<String, String> {
+    let answer = || {
+        let mut stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("{request}\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.take(MAX_ANSWER).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    answer().map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!("Only the server's user may use {}.", path.display())
+        }
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
+            format!("No server is at {} any more.", path.display())
+        }
+        _ => format!("The server does not answer at {}: {error}.", path.display()),
+    })
 }
 
 /// Returns the places in which the socket of a server at `port` may be, the likeliest first.

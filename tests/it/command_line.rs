@@ -72,6 +72,7 @@ fn help_names_every_option_and_fits_a_screen() {
         (&[][..], &["--help", "--version"][..]),
         (&["serve"], &server),
         (&["join"], &join),
+        (&["watch"], &["--socket", "--seconds"]),
         (&["spam"], &bot),
         (&["slow"], &bot),
         (&["crowd"], &crowd),
@@ -87,7 +88,7 @@ fn help_names_every_option_and_fits_a_screen() {
         }
     }
     let (_, output, _) = run(&["--help"]);
-    for word in ["serve", "join", "spam", "slow", "crowd", "--version"] {
+    for word in ["serve", "join", "watch", "spam", "slow", "crowd"] {
         assert!(output.contains(word), "{word} is not in {output}");
     }
 }

@@ -1,3 +1,4 @@
 //! Looking in: what the status socket says is what happens, and nobody in the room waits for it.
 
 mod socket;
+mod view;

@@ -95,12 +95,17 @@ impl Tmux {
 
     /// Runs the client with these variables, as `env` takes them, and waits for nothing.
     pub fn launch_in(&self, environment: &str, address: SocketAddr, options: &str) {
+        self.run(environment, &format!("join {address} {options}"));
+    }
+
+    /// Runs the program with these variables and these words, and waits for nothing.
+    pub fn run(&self, environment: &str, words: &str) {
         let program = env!("CARGO_BIN_EXE_trio-chat");
         let (before, after) = (self.file("before"), self.file("after"));
         let (before, after) = (before.display(), after.display());
         // In a file, so that the screen has nothing of it.
         let script = format!(
-            "stty -a > {before}\nenv {environment} {program} join {address} {options}\n\
+            "stty -a > {before}\nenv {environment} {program} {words}\n\
              code=$?\nstty -a > {after}\necho ended with $code\n"
         );
         fs::write(self.file("run"), script).unwrap();
@@ -172,6 +177,15 @@ impl Tmux {
             let is_new = size.trim().ends_with(&format!(" {n_columns}"));
             is_new.then_some(())
         });
+    }
+
+    /// Whether there is a cursor, on the screen that the shell had at the start.
+    pub fn is_as_before(&self) -> bool {
+        self.tmux(&[
+            "display",
+            "-p",
+            "#{cursor_flag} #{wrap_flag} #{alternate_on}",
+        ]) == "1 1 0\n"
     }
 
     /// Returns `1` if the bell has rung, else `0`.

@@ -1,0 +1,136 @@
+//! Shows where each byte waits, from the sender's own end to the receiver's: what a server's status
+//! socket says, and what the kernel's queues hold. It draws twice a second on a terminal. Elsewhere it
+//! prints one table and ends.
+
+pub mod options;
+mod snapshot;
+mod queues;
+mod bars;
+mod view;
+
+use crate::net::status_socket::{ask, find};
+use crate::terminal;
+use options::Options;
+use queues::Queues;
+use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetwinsize};
+use snapshot::Snapshot;
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+use view::{Looks, Size};
+
+/// Minimum time from one drawing to the next.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Looking takes at most one part in this many of the time.
+const SHARE: u32 = 20;
+
+/// Size where the terminal does not tell, and where there is none.
+const COLUMNS: usize = 80;
+const ROWS: usize = 24;
+
+/// Another screen, without a cursor and without wrapping.
+const BEGIN: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const UNDO: &[u8] = b"\x1b[?2026l\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+/// Watches until the person leaves, or prints one table if there is no terminal.
+///
+/// # Errors
+/// One sentence that says why there is nothing to see any more.
+pub fn run(options: &Options) -> Result<(), String> {
+    let path = match &options.socket {
+        Some(path) => path.clone(),
+        None => find(options.port)?,
+    };
+    let title = options.title();
+    let first = take(&path)?;
+    let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    if io::stdout().is_terminal() && !is_dumb {
+        let deadline = options.duration.map(|duration| Instant::now() + duration);
+        let cannot = |error| format!("Cannot prepare the terminal: {error}.");
+        terminal::prepare(UNDO, |_| true).map_err(cannot)?;
+        terminal::change(|settings| {
+            // Keys would spoil the view. Ctrl-Z would leave the shell on the other screen.
+            settings.local_modes.remove(LocalModes::ECHO);
+            settings.special_codes[SpecialCodeIndex::VSUSP] = 0;
+        })
+        .map_err(cannot)?;
+        let watched = watch(&path, &title, first, deadline);
+        terminal::restore();
+        terminal::set_changed(false);
+        watched
+    } else {
+        thread::sleep(INTERVAL);
+        let lines = view::lines(
+            &take(&path)?,
+            Some(&first),
+            &title,
+            Looks::of_environment(false),
+            Size {
+                n_columns: COLUMNS,
+                n_rows: usize::MAX,
+            },
+        );
+        print(&(lines.join("\n") + "\n"))
+    }
+}
+
+fn watch(
+    path: &Path,
+    title: &str,
+    mut last: Snapshot,
+    deadline: Option<Instant>,
+) -> Result<(), String> {
+    let looks = Looks::of_environment(true);
+    print(BEGIN)?;
+    let mut cost = Duration::ZERO;
+    while deadline.is_none_or(|deadline| Instant::now() < deadline) {
+        thread::sleep(INTERVAL.max(cost * SHARE));
+        let start = Instant::now();
+        let now = take(path)?;
+        let lines = view::lines(&now, Some(&last), title, looks, size());
+        print(&screen(&lines))?;
+        last = now;
+        cost = start.elapsed();
+    }
+    Ok(())
+}
+
+fn take(path: &Path) -> Result<Snapshot, String> {
+    let clients = ask(path, "clients")?;
+    let queues = Queues::read();
+    let room = ask(path, "room")?;
+    Ok(Snapshot::parse(&clients, &room, &queues, Instant::now()))
+}
+
+/// Returns what draws `lines` over the ones before, all at once.
+fn screen(lines: &[String]) -> String {
+    let mut screen = "\x1b[?2026h\x1b[H".to_owned();
+    for (number, line) in lines.iter().enumerate() {
+        let end = if number == 0 { "" } else { "\r\n" };
+        // Writing to a string never fails.
+        let _ = write!(screen, "{end}{line}\x1b[K");
+    }
+    screen + "\x1b[J\x1b[?2026l"
+}
+
+fn size() -> Size {
+    let size = tcgetwinsize(io::stdout());
+    let (n_columns, n_rows) = size.map_or((0, 0), |size| (size.ws_col.into(), size.ws_row.into()));
+    Size {
+        n_columns: if n_columns == 0 { COLUMNS } else { n_columns },
+        n_rows: if n_rows == 0 { ROWS } else { n_rows },
+    }
+}
+
+fn print(text: &str) -> Result<(), String> {
+    let mut output = io::stdout();
+    let printed = output.write_all(text.as_bytes());
+    match printed.and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(|error| format!("Cannot print: {error}.")),
+    }
+}

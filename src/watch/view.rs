@@ -1,0 +1,355 @@
+//! Turns two snapshots into the lines of the view. It reads no clock, no file and no terminal.
+
+use super::bars::{bar, count, figure, fit};
+use super::snapshot::{Client, Snapshot};
+use crate::room::frame::FULL_FRAME;
+use crate::room::outbox::MAX_BYTES;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::env;
+
+/// Minimum width, in columns.
+const MIN_COLUMNS: usize = 80;
+
+/// Width of a bar at the minimum, and of the figure beside it.
+const BAR: usize = 3;
+const FIGURE: usize = 4;
+
+/// Number of bars in a row.
+const N_BARS: usize = 5;
+
+/// Width of a name at the minimum, and at most.
+const NAME: usize = 13;
+const MAX_NAME: usize = 32;
+
+/// Widths of the other columns.
+const RATE: usize = 4;
+const READER: usize = 9;
+const MISSED: usize = 7;
+
+/// How the view is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looks {
+    /// Whether bars and troubles have colours.
+    pub colored: bool,
+    /// Whether only ASCII is drawn.
+    pub ascii: bool,
+}
+
+/// The size of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Its width, in columns.
+    pub n_columns: usize,
+    /// Its height, in rows.
+    pub n_rows: usize,
+}
+
+/// A client, and what has happened since the last snapshot.
+struct Row<'a> {
+    client: &'a Client,
+    /// Messages said, a second.
+    rate: f64,
+    /// The part of the time in which it was paced, in percent.
+    paced: u64,
+    /// Number of messages missed since then.
+    missed: u64,
+}
+
+/// The widths that depend on the screen.
+#[derive(Clone, Copy)]
+struct Widths {
+    name: usize,
+    bar: usize,
+}
+
+impl Looks {
+    /// Returns the looks that the environment allows.
+    pub fn of_environment(is_terminal: bool) -> Self {
+        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let locale = variable("LC_ALL").or_else(|| variable("LC_CTYPE"));
+        let locale = locale.or_else(|| variable("LANG")).unwrap_or_default();
+        let locale = locale.to_lowercase();
+        Self {
+            colored: is_terminal && variable("NO_COLOR").is_none(),
+            ascii: !locale.contains("utf-8") && !locale.contains("utf8"),
+        }
+    }
+
+    fn paint(self, style: &str, text: String) -> String {
+        if self.colored && !text.trim().is_empty() {
+            format!("\x1b[{style}m{text}\x1b[0m")
+        } else {
+            text
+        }
+    }
+
+    fn symbols(self, text: &str) -> String {
+        if self.ascii {
+            let text = text.replace('▶', ">").replace(['─', '–'], "-");
+            text.replace('…', "...")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Returns the view of `now`, with what has changed since `before`.
+pub fn lines(
+    now: &Snapshot,
+    before: Option<&Snapshot>,
+    title: &str,
+    looks: Looks,
+    size: Size,
+) -> Vec<String> {
+    let n_columns = size.n_columns.max(MIN_COLUMNS);
+    let extra = n_columns - MIN_COLUMNS;
+    let name = (NAME + extra / 4).min(MAX_NAME);
+    let widths = Widths {
+        name,
+        bar: BAR + (extra - (name - NAME)) / N_BARS,
+    };
+    // One that has been started again counts from 0.
+    let before = before.filter(|it| it.room.text("pid") == now.room.text("pid"));
+    let mut rows = rows(now, before);
+    let mut lines = head(now, before, title, &rows, looks, n_columns);
+    lines.extend(heading(widths).map(|line| looks.paint("2", looks.symbols(&line))));
+    let n_fitting = size.n_rows.saturating_sub(lines.len());
+    let n_hidden = match rows.len() {
+        n_rows if n_rows <= n_fitting => 0,
+        n_rows => n_rows - n_fitting.saturating_sub(1),
+    };
+    let hidden = rows.split_off(rows.len() - n_hidden);
+    lines.extend(rows.iter().map(|row| drawn(row, now, widths, looks)));
+    if n_hidden > 0 {
+        let is_idle = hidden.iter().all(|row| waiting(row.client) == 0);
+        let nothing = if is_idle { ", nothing waits there" } else { "" };
+        let n_hidden = count(n_hidden as u64, MISSED);
+        lines.push(looks.symbols(&format!("… and {n_hidden} more{nothing}")));
+    }
+    lines.truncate(size.n_rows.max(1));
+    lines
+}
+
+/// Returns a row for each client: whoever waits most is first, then whoever has missed most.
+fn rows<'a>(now: &'a Snapshot, before: Option<&Snapshot>) -> Vec<Row<'a>> {
+    let seconds = seconds_since(now, before);
+    let earlier: HashMap<u64, &Client> = before
+        .iter()
+        .flat_map(|it| it.clients.iter().map(|client| (client.id, client)))
+        .collect();
+    let row = |client: &'a Client| {
+        let earlier = earlier.get(&client.id);
+        let since = |number: fn(&Client) -> u64| {
+            earlier.map_or(0, |it| number(client).saturating_sub(number(it)))
+        };
+        let paced = as_float(since(|it| it.paced_ms)) / seconds / 10.0;
+        Row {
+            client,
+            rate: as_float(since(|it| it.said)) / seconds,
+            paced: rounded(paced).min(100),
+            missed: since(|it| it.missed),
+        }
+    };
+    let mut rows: Vec<_> = now.clients.iter().map(row).collect();
+    rows.sort_by_key(|row| {
+        let client = row.client;
+        (Reverse(waiting(client)), Reverse(client.missed), client.id)
+    });
+    rows
+}
+
+/// Returns the lines about the whole room.
+fn head(
+    now: &Snapshot,
+    before: Option<&Snapshot>,
+    title: &str,
+    rows: &[Row<'_>],
+    looks: Looks,
+    n_columns: usize,
+) -> Vec<String> {
+    let room = &now.room;
+    let seconds = seconds_since(now, before);
+    let rate = |key| {
+        let earlier = before.map_or(room.number(key), |it| it.room.number(key));
+        as_float(room.number(key).saturating_sub(earlier)) / seconds
+    };
+    let total = |number: fn(&Client) -> u64| {
+        let all = rows.iter().map(|row| number(row.client));
+        figure(all.fold(0, u64::saturating_add)) + "B"
+    };
+    let n_paced = rows
+        .iter()
+        .filter(|row| row.client.doing == "paced")
+        .count();
+    let queue = room.number("queue").max(1);
+    let is_slow = |row: &&Row<'_>| row.missed > 0 || row.client.frames >= queue;
+    let n_slow = rows.iter().filter(is_slow).count();
+    let mut lines = vec![
+        looks.paint(
+            "1",
+            fit(
+                &format!(
+                    "Trio Chat {title}   {} of {} here   up {}   Ctrl-C leaves",
+                    count(room.number("clients"), 9),
+                    count(room.number("seats"), 9),
+                    time(room.number("up_s")),
+                ),
+                n_columns,
+                looks.ascii,
+            ),
+        ),
+        format!(
+            "in   {:>6} wait, {:<14} room  inbox {}/{}  frame {}/{}  {:.1} lines/s",
+            total(|it| it.queues.n_bytes()[0]),
+            format!("{n_paced} paced"),
+            count(room.number("inbox"), 5),
+            count(room.number("inbox_max"), 5),
+            figure(room.number("frame_bytes")),
+            figure(FULL_FRAME as u64),
+            rate("messages"),
+        ),
+        format!(
+            "out  {:>6} wait, {:<14} missed {} in all, {:.1}/s now",
+            total(|it| it.queues.n_bytes()[1].saturating_add(it.bytes)),
+            format!("{n_slow} slow"),
+            count(room.number("missed"), 13),
+            rate("missed"),
+        ),
+    ];
+    if let Some(link) = room.text("link") {
+        let style = if link == "up" { "32" } else { "1;31" };
+        let link = looks.paint(style, fit(link, 7, looks.ascii));
+        lines.push(format!(
+            "link {link} {} messages behind, {} wait to be said",
+            count(room.number("link_behind"), 13),
+            count(room.number("link_unsaid"), 13),
+        ));
+    }
+    lines.push(String::new());
+    lines
+}
+
+/// Returns the two lines above the rows.
+fn heading(widths: Widths) -> [String; 2] {
+    let cell = widths.bar + 1 + FIGURE;
+    let name = widths.name;
+    let outbox = widths.bar + 4;
+    let before_out = name + RATE + 2 * cell + READER + 5;
+    let over = format!("{:name$} {:RATE$} says ──▶", "", "");
+    let gap = before_out - (name + RATE + 2 + 8);
+    [
+        format!("{over}{:gap$}hears ──▶", ""),
+        format!(
+            "{:name$} {:>RATE$} {:>cell$} {:>cell$} {:READER$} {:>outbox$} {:>cell$} {:>cell$} \
+             {:>MISSED$}",
+            "name", "/s", "its end", "our end", "reader", "outbox", "our end", "its end", "missed"
+        ),
+    ]
+}
+
+fn drawn(row: &Row<'_>, now: &Snapshot, widths: Widths, looks: Looks) -> String {
+    let client = row.client;
+    // The kernel doubles what it is asked for.
+    let full = 2 * now.room.number("rcvbuf").max(1);
+    let queue = now.room.number("queue").max(1);
+    let cell = |value: Option<u64>| match value {
+        None => format!(
+            "{:width$}{}",
+            "",
+            looks.symbols("–"),
+            width = widths.bar + FIGURE
+        ),
+        Some(value) => cell(value, full, &figure(value), FIGURE, widths, looks),
+    };
+    let path = client.queues;
+    let bytes_in_frames = client.bytes.saturating_mul(queue) / MAX_BYTES as u64;
+    let filled = client.frames.max(bytes_in_frames);
+    let outbox = self::cell(filled, queue, &figure(client.frames), 3, widths, looks);
+    let name = match client.name.as_str() {
+        "*" => format!("#{} (no name)", client.id),
+        name => name.to_owned(),
+    };
+    let reader = match client.doing.as_str() {
+        _ if row.paced > 0 => format!("paced {}%", row.paced),
+        doing => doing.to_owned(),
+    };
+    let missed = format!("{:>MISSED$}", count(client.missed, MISSED));
+    let missed_style = if row.missed > 0 { "1;31" } else { "0" };
+    format!(
+        "{} {:>RATE$} {} {} {} {outbox} {} {} {}",
+        fit(&name, widths.name, looks.ascii),
+        per_second(row.rate),
+        cell(path.its_sending),
+        cell(path.our_received),
+        fit(&reader, READER, looks.ascii),
+        cell(path.our_sending),
+        cell(path.its_received),
+        looks.paint(missed_style, missed),
+    )
+}
+
+/// Returns a bar and a figure of `width`.
+fn cell(value: u64, full: u64, shown: &str, width: usize, widths: Widths, looks: Looks) -> String {
+    let bar = format!(
+        "{:n$}",
+        bar(value, full, widths.bar, looks.ascii),
+        n = widths.bar
+    );
+    let style = match value.saturating_mul(4) / full.max(1) {
+        0 => "32",
+        1 | 2 => "33",
+        _ => "31",
+    };
+    let bar = looks.paint(style, bar);
+    let gap = width + 1 - shown.len().min(width + 1);
+    format!("{bar}{:gap$}{shown}", "")
+}
+
+/// Returns how many bytes wait for a client, in all places together.
+fn waiting(client: &Client) -> u64 {
+    let [inwards, outwards] = client.queues.n_bytes();
+    inwards
+        .saturating_add(outwards)
+        .saturating_add(client.bytes)
+}
+
+/// Returns a rate in at most four characters.
+fn per_second(rate: f64) -> String {
+    if rate < 100.0 {
+        format!("{rate:.1}")
+    } else {
+        figure(rounded(rate))
+    }
+}
+
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn seconds_since(now: &Snapshot, before: Option<&Snapshot>) -> f64 {
+    let elapsed = before.map(|it| now.at.saturating_duration_since(it.at));
+    elapsed.map_or(1.0, |it| it.as_secs_f64()).max(0.001)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "it is shown with two digits")]
+fn as_float(number: u64) -> f64 {
+    number as f64
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is not negative, and what is too large becomes the maximum"
+)]
+fn rounded(number: f64) -> u64 {
+    number.round() as u64
+}
+
+#[cfg(test)]
+mod tests;
