@@ -62,6 +62,12 @@ pub fn one_address(arguments: Arguments) -> Result<String, String> {
     }
 }
 
+/// Returns the port of an address, as [`one_address`] returns it.
+pub fn port(address: &str) -> u16 {
+    let port = address.rsplit(':').next();
+    port.and_then(|port| port.parse().ok()).unwrap_or_default()
+}
+
 /// Parses a rate, in lines per second, and returns the time between two lines; zero means no limit.
 ///
 /// # Errors

@@ -125,6 +125,8 @@ pub mod client;
 pub mod join;
 /// Shows where each byte waits. It must not use `server` or `join`.
 pub mod watch;
+/// Asks a client of a server on this host to leave. It must not use `server`.
+pub mod kick;
 /// Runs clients that misbehave on purpose. They must not use `server` or `join`.
 pub mod bots;
 /// Runs many clients at once, to measure a server. It must not use `server`, `join` or

@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use trio_chat::bots::{self, slow, spam};
 use trio_chat::server::options::{self, Options};
-use trio_chat::{join, logging, server, signals, watch};
+use trio_chat::{join, kick, logging, server, signals, watch};
 
 /// Exit code for a command line that makes no sense.
 const WRONG_USAGE: u8 = 2;
 
-const COMMANDS: [&str; 6] = ["serve", "join", "watch", "spam", "slow", "crowd"];
+const COMMANDS: [&str; 7] = ["serve", "join", "watch", "kick", "spam", "slow", "crowd"];
 
 const HELP: &str = "\
 Trio Chat: one chat room over plain TCP
@@ -21,6 +21,7 @@ Usage:
   trio-chat [serve] [ADDR]...   run the room (default 127.0.0.1:1234)
   trio-chat join [ADDR]         join it from a terminal; netcat can too
   trio-chat watch [ADDR]        see where every byte waits
+  trio-chat kick NAME|#NUMBER   ask somebody to leave
   trio-chat spam|slow [ADDR]    bots that talk too fast and read too slowly
   trio-chat crowd [ADDR]...     many clients at once, to measure a server with
 
@@ -70,6 +71,10 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
                 join::run(options)
             }
             "watch" => watch::run(&usage(watch::options::Options::parse(arguments))?),
+            "kick" => {
+                let said = kick::run(&usage(kick::Options::parse(arguments))?);
+                said.and_then(|sentence| print(&sentence))
+            }
             "spam" => run_bot(&usage(bots::Options::parse(arguments))?, spam::run),
             "slow" => run_bot(&usage(bots::Options::parse(arguments))?, slow::run),
             "crowd" => crowd::run(&usage(crowd::Options::parse(arguments))?),
@@ -100,6 +105,7 @@ fn help(command: Option<&str>) -> &'static str {
         Some("serve") => options::HELP,
         Some("join") => join::options::HELP,
         Some("watch") => watch::options::HELP,
+        Some("kick") => kick::HELP,
         Some("spam" | "slow") => bots::HELP,
         Some("crowd") => crowd::HELP,
         _ => HELP,

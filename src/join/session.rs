@@ -74,6 +74,8 @@ pub struct Session<'a> {
     last_progress: Instant,
     finishing: bool,
     quitting: bool,
+    /// Whether whoever runs the server wants the person to leave.
+    is_dismissed: bool,
     leaving: Option<Instant>,
 }
 
@@ -124,6 +126,7 @@ impl<'a> Session<'a> {
             last_progress: now,
             finishing: false,
             quitting: false,
+            is_dismissed: false,
             leaving: None,
         }
     }
@@ -217,6 +220,10 @@ impl<'a> Session<'a> {
         if self.unheard.heard(&line, &me) {
             self.last_progress = now;
         }
+        self.is_dismissed |= matches!(
+            line.parse(),
+            Ok(Notice::AskedToLeave | Notice::AskedToLeaveFor(_))
+        );
         // A name that nobody can have would only spoil the prompt.
         if let Ok(Notice::YouAre(name)) = line.parse()
             && names::check(&name).is_ok()

@@ -98,6 +98,12 @@ impl Connection {
         self.socket.set_read_timeout(timeout)
     }
 
+    /// Limits how long each write may block, to 250 ms.
+    pub fn limit_writing(&self) {
+        // If the client has already gone, there is nothing to limit.
+        let _ = self.socket.set_write_timeout(Some(LINGER));
+    }
+
     /// Returns how many bytes have arrived in the socket and have not been read.
     pub fn unread(&self) -> usize {
         let n_bytes = ioctl_fionread(&self.socket).unwrap_or(0);

@@ -53,6 +53,13 @@ pub enum Notice {
     TooManyFromAddress,
     /// The server is stopping.
     Goodbye,
+    /// Whoever runs the server wants the client to leave.
+    AskedToLeave,
+    /// The same, for this reason.
+    AskedToLeaveFor(String),
+    /// Whoever runs the server wants nobody of the client's address to come for so many minutes; at least
+    /// 1.
+    Barred(u64),
     /// The client is in, under this name.
     YouAre(String),
     /// The client has left by a command.
@@ -113,6 +120,12 @@ const HELD: &str = "\" is held by a server that was lost. Try again in 10 second
 /// Text before the name of [`Notice::NameLost`].
 const NAME_LOST: &str = "* Somebody else got your name while this server was cut off. You are \"";
 
+/// Text around the reason of [`Notice::AskedToLeaveFor`].
+const ASKED_TO_LEAVE: [&str; 2] = ["* You were asked to leave: ", ". Goodbye!"];
+
+/// Text before the number of [`Notice::Barred`].
+const BARRED: &str = "* You may come back in ";
+
 /// Text at the end of [`Notice::NotSaid`].
 const NOT_SAID: &str = " not said.";
 
@@ -128,7 +141,7 @@ const ALIKE: &str = " look alike. Use one alphabet.";
 
 impl Notice {
     /// Notices whose text never varies.
-    const FIXED: [Self; 31] = [
+    const FIXED: [Self; 32] = [
         Self::Welcome,
         Self::EnterPassword,
         Self::WrongPassword,
@@ -145,6 +158,7 @@ impl Notice {
         Self::Full,
         Self::TooManyFromAddress,
         Self::Goodbye,
+        Self::AskedToLeave,
         Self::Bye,
         Self::NoSuchCommand,
         Self::IncompleteCommand,
@@ -182,6 +196,9 @@ impl Notice {
                 | Self::Full
                 | Self::TooManyFromAddress
                 | Self::Goodbye
+                | Self::AskedToLeave
+                | Self::AskedToLeaveFor(_)
+                | Self::Barred(_)
         )
     }
 
@@ -225,6 +242,13 @@ impl fmt::Display for Notice {
                 out.write_str("* Too many connections from your address. Try again later.")
             }
             Self::Goodbye => out.write_str("* The server is stopping. Goodbye!"),
+            Self::AskedToLeave => out.write_str("* You were asked to leave. Goodbye!"),
+            Self::AskedToLeaveFor(why) => {
+                let [before, after] = ASKED_TO_LEAVE;
+                write!(out, "{before}{why}{after}")
+            }
+            Self::Barred(1) => write!(out, "{BARRED}1 minute."),
+            Self::Barred(n_minutes) => write!(out, "{BARRED}{n_minutes} minutes."),
             Self::YouAre(name) => write!(out, "{YOU_ARE}{name}\"."),
             Self::Bye => out.write_str("* Goodbye!"),
             Self::NoSuchCommand => {
@@ -291,6 +315,12 @@ impl FromStr for Notice {
         } else if let Some(name) = line.strip_prefix(NAME_LOST) {
             let name = name.strip_suffix("\" now.");
             name.map(|name| Self::NameLost(name.to_owned()))
+        } else if let Some(why) = line.strip_prefix(ASKED_TO_LEAVE[0]) {
+            let why = why.strip_suffix(ASKED_TO_LEAVE[1]);
+            why.map(|why| Self::AskedToLeaveFor(why.to_owned()))
+        } else if let Some(count) = line.strip_prefix(BARRED) {
+            let count = count.split(' ').next();
+            count.and_then(|it| it.parse().ok()).map(Self::Barred)
         } else if line.ends_with(NOT_SAID) {
             let count = line.trim_start_matches("* ").split(' ').next();
             count.and_then(|it| it.parse().ok()).map(Self::NotSaid)
@@ -348,6 +378,8 @@ mod tests {
             (some_name(), some_name()).prop_map(|(wanted, free)| Notice::LostName { wanted, free }),
             some_name().prop_map(Notice::NameLost),
             (1..u64::MAX).prop_map(Notice::NotSaid),
+            "[a-z0-9.:]{1,40}".prop_map(Notice::AskedToLeaveFor),
+            (1..u64::MAX).prop_map(Notice::Barred),
         ]
     }
 

@@ -4,6 +4,7 @@
 
 pub mod host;
 mod origins;
+mod barred;
 pub mod seats;
 
 use super::handle::RoomHandle;
@@ -132,7 +133,7 @@ impl<'scope> Acceptor<'scope> {
 
     /// Counts the refusal and tells the client why.
     fn refuse(&self, connection: Arc<Connection>, refusal: Refusal, reason: String) -> Refused {
-        self.shared.totals.turned_away(refusal as usize);
+        self.shared.totals.turned_away(refusal.number());
         refuse(connection, refusal, reason)
     }
 }

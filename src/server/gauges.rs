@@ -7,7 +7,7 @@ use crate::room::outbox::Counts;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a client's reader does.
@@ -59,6 +59,7 @@ pub struct Gauge {
     pub outbox: Arc<Counts>,
     name: Mutex<Option<Arc<str>>>,
     doing: AtomicU8,
+    is_asked_to_leave: AtomicBool,
     n_said: AtomicU64,
     paced_us: AtomicU64,
     n_written: AtomicU64,
@@ -74,6 +75,7 @@ impl Gauge {
             outbox: Arc::default(),
             name: Mutex::default(),
             doing: AtomicU8::new(Doing::Names as u8),
+            is_asked_to_leave: AtomicBool::new(false),
             n_said: AtomicU64::new(0),
             paced_us: AtomicU64::new(0),
             n_written: AtomicU64::new(0),
@@ -107,6 +109,16 @@ impl Gauge {
     /// Counts bytes that were written to the client's socket.
     pub fn wrote(&self, n_bytes: usize) {
         self.n_written.fetch_add(n_bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that the client is to leave.
+    pub fn ask_to_leave(&self) {
+        self.is_asked_to_leave.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client is to leave.
+    pub fn is_asked_to_leave(&self) -> bool {
+        self.is_asked_to_leave.load(Ordering::Relaxed)
     }
 
     /// Returns the client's name, once it has one.
@@ -143,7 +155,7 @@ pub struct Totals {
     frames: AtomicU64,
     messages: AtomicU64,
     missed: AtomicU64,
-    turned_away: [AtomicU64; 3],
+    turned_away: [AtomicU64; 4],
 }
 
 impl Totals {
@@ -194,7 +206,7 @@ impl Totals {
     }
 
     /// Returns how many connections got no seat, by reason.
-    pub fn n_turned_away(&self) -> [u64; 3] {
+    pub fn n_turned_away(&self) -> [u64; 4] {
         self.turned_away
             .each_ref()
             .map(|count| count.load(Ordering::Relaxed))

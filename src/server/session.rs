@@ -35,7 +35,7 @@ pub fn run(
     room: &RoomHandle,
     shared: &Shared,
 ) -> End {
-    let mut input = Input::new(connection, &shared.stop);
+    let mut input = Input::new(connection, &shared.stop, seat.gauge());
     let newcomer = Newcomer {
         id,
         connection,
@@ -66,6 +66,12 @@ pub fn run(
         | End::NotAName
         | End::Foreign(_) => {
             connection.close_gently();
+        }
+        End::AskedToLeave => {
+            // One who does not read is not waited for.
+            connection.limit_writing();
+            tell(connection, &seat.farewell().line());
+            connection.close_after_end_of_reading();
         }
         End::Stopped => connection.close_after_end_of_reading(),
         _ => {}

@@ -2,6 +2,7 @@
 //! so the room waits for nothing. One request at a time is answered, each within two seconds.
 
 mod answers;
+mod removal;
 
 use super::admission::seats::Seats;
 use super::handle::RoomHandle;
@@ -63,6 +64,7 @@ impl Status<'_> {
         let answer = match request.split([' ', '\t']).next().unwrap_or_default() {
             "clients" => self.clients(),
             "room" => self.room(),
+            "kick" => self.kick(&request),
             "GET" if request.split(' ').nth(1) == Some("/metrics") => self.metrics(),
             _ => answers::HELP.to_owned(),
         };

@@ -1,6 +1,6 @@
 //! Parses the command line of `trio-chat watch`.
 
-use crate::arguments::{one_address, seconds, value};
+use crate::arguments::{one_address, port, seconds, value};
 use pico_args::Arguments;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,9 +43,8 @@ impl Options {
         let socket = value(&mut arguments, "--socket", |text| Ok(PathBuf::from(text)))?;
         let duration = value(&mut arguments, "--seconds", seconds)?;
         let address = one_address(arguments)?;
-        let port = address.rsplit(':').next();
         Ok(Self {
-            port: port.and_then(|port| port.parse().ok()).unwrap_or_default(),
+            port: port(&address),
             address,
             socket,
             duration,

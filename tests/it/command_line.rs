@@ -73,6 +73,7 @@ fn help_names_every_option_and_fits_a_screen() {
         (&["serve"], &server),
         (&["join"], &join),
         (&["watch"], &["--socket", "--seconds"]),
+        (&["kick"], &["--for", "--why", "--socket"]),
         (&["spam"], &bot),
         (&["slow"], &bot),
         (&["crowd"], &crowd),
@@ -88,7 +89,7 @@ fn help_names_every_option_and_fits_a_screen() {
         }
     }
     let (_, output, _) = run(&["--help"]);
-    for word in ["serve", "join", "watch", "spam", "slow", "crowd"] {
+    for word in ["serve", "join", "watch", "kick", "spam", "slow", "crowd"] {
         assert!(output.contains(word), "{word} is not in {output}");
     }
 }

@@ -26,8 +26,12 @@ impl Session<'_> {
             // It was asked for, but what comes after it was not.
             return Err(self.loss().map_or(Ok(()), Err));
         }
-        if !self.settings.reconnects {
-            let why = client::lost(error);
+        if self.is_dismissed || !self.settings.reconnects {
+            let why = if self.is_dismissed {
+                "You were asked to leave.".to_owned()
+            } else {
+                client::lost(error)
+            };
             return Err(Err(match self.loss() {
                 Some(loss) => format!("{why} {loss}"),
                 None => why,

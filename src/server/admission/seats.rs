@@ -5,6 +5,7 @@
 //! Connections from one address may hold at most a quarter of the seats. Unnamed connections may
 //! hold every seat that nobody else wants: in a full room, a newcomer evicts one of them.
 
+use super::barred::Barred;
 use super::origins::{Origins, origin};
 use crate::net::connection::{Connection, Peer};
 use crate::protocol::notice::Notice;
@@ -44,6 +45,9 @@ struct State {
     /// The unnamed connections of each origin, oldest first, without those that have been evicted.
     unnamed: HashMap<Option<IpAddr>, BTreeSet<ClientId>>,
     origins: Origins,
+    barred: Barred,
+    /// Why clients are asked to leave, until they have.
+    farewells: HashMap<ClientId, String>,
     closed: bool,
 }
 
@@ -72,11 +76,35 @@ pub enum Refusal {
     TooManyFromAddress,
     /// The server is stopping.
     Closed,
+    /// Somebody from the client's address was removed, and nobody may come back for so many minutes.
+    Barred(u64),
+}
+
+/// Somebody who was asked to leave.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Whether the address may not come back yet, too. Loopback always may.
+    pub is_barred: bool,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Full, Self::TooManyFromAddress, Self::Closed];
+    pub const ALL: [Self; 4] = [
+        Self::Full,
+        Self::TooManyFromAddress,
+        Self::Closed,
+        Self::Barred(0),
+    ];
+
+    /// Returns its place among all of them.
+    pub fn number(self) -> usize {
+        match self {
+            Self::Full => 0,
+            Self::TooManyFromAddress => 1,
+            Self::Closed => 2,
+            Self::Barred(_) => 3,
+        }
+    }
 
     /// Returns a word for it, for programs.
     pub fn word(self) -> &'static str {
@@ -84,6 +112,7 @@ impl Refusal {
             Self::Full => "full",
             Self::TooManyFromAddress => "address",
             Self::Closed => "stopping",
+            Self::Barred(_) => "barred",
         }
     }
 
@@ -93,6 +122,7 @@ impl Refusal {
             Self::Full => Notice::Full,
             Self::TooManyFromAddress => Notice::TooManyFromAddress,
             Self::Closed => Notice::Goodbye,
+            Self::Barred(n_minutes) => Notice::Barred(n_minutes),
         }
     }
 }
@@ -103,6 +133,7 @@ impl fmt::Display for Refusal {
             Self::Full => "the room is full",
             Self::TooManyFromAddress => "one address has its share of the seats",
             Self::Closed => "the server is stopping",
+            Self::Barred(_) => "its address may not come back yet",
         })
     }
 }
@@ -131,6 +162,9 @@ impl Seats {
         let origin = origin(peer);
         let gauge = Arc::new(Gauge::new(id, connection));
         let mut state = self.state.lock();
+        if let Some(n_minutes) = state.barred.minutes_left(origin, Instant::now()) {
+            return Err(Refusal::Barred(n_minutes));
+        }
         if state.origins.n_seats(origin) >= self.share() {
             return Err(Refusal::TooManyFromAddress);
         }
@@ -154,6 +188,23 @@ impl Seats {
         state.taken.insert(id, taken);
         let seats = self;
         Ok(Seat { seats, id, gauge })
+    }
+
+    /// Asks the client `id` to leave, for this reason if there is one, and bars its address for so long.
+    /// Returns nothing if there is no such client.
+    pub fn remove(&self, id: ClientId, why: String, bar: Option<Duration>) -> Option<Removed> {
+        let mut state = self.state.lock();
+        let taken = state.taken.get(&id)?;
+        let (origin, connection) = (taken.origin, Arc::clone(&taken.connection));
+        taken.gauge.ask_to_leave();
+        state.farewells.insert(id, why);
+        let is_barred = origin.zip(bar).is_some_and(|(address, duration)| {
+            state.barred.bar(address, Instant::now(), duration);
+            true
+        });
+        drop(state);
+        connection.end_reading();
+        Some(Removed { is_barred })
     }
 
     /// Closes the seats to newcomers, and wakes every session that waits for its client.
@@ -269,6 +320,16 @@ impl Seat<'_> {
         state.origins.try_join(origin, now)
     }
 
+    /// Returns what to tell a client that was asked to leave.
+    #[inline(never)]
+    pub fn farewell(&self) -> Notice {
+        let why = self.seats.state.lock().farewells.remove(&self.id);
+        match why.filter(|why| !why.is_empty()) {
+            Some(why) => Notice::AskedToLeaveFor(why),
+            None => Notice::AskedToLeave,
+        }
+    }
+
     /// Whether a newcomer has evicted this client.
     pub fn is_evicted(&self) -> bool {
         let state = self.seats.state.lock();
@@ -280,6 +341,7 @@ impl Drop for Seat<'_> {
     fn drop(&mut self) {
         let mut state = self.seats.state.lock();
         state.forget_unnamed(self.id);
+        state.farewells.remove(&self.id);
         let Some(taken) = state.taken.remove(&self.id) else {
             return;
         };
@@ -418,6 +480,36 @@ mod tests {
         assert!(stuck.is_evicted() && !stuck.keep(), "a name comes too late");
         drop(stuck);
         assert!(sit(&seats, 2, "127.0.0.1", false).is_ok());
+    }
+
+    #[test]
+    fn one_who_is_removed_hears_why_and_its_address_may_not_come_back_yet() {
+        let bar = Some(Duration::from_mins(10));
+        let why = || "spam".to_owned();
+        for (first, again, other) in [
+            ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
+        ] {
+            let seats = Seats::new(8);
+            let seat = sit(&seats, 0, first, true).unwrap();
+            assert_eq!(
+                seats.remove(0, why(), bar),
+                Some(Removed { is_barred: true })
+            );
+            assert!(seat.gauge().is_asked_to_leave());
+            assert_eq!(seat.farewell(), Notice::AskedToLeaveFor(why()));
+            drop(seat);
+            assert!(seats.remove(0, why(), None).is_none());
+            let refusal = sit(&seats, 1, again, true).unwrap_err();
+            assert_eq!(refusal, Refusal::Barred(10));
+            assert!(sit(&seats, 2, other, true).is_ok());
+        }
+        let seats = Seats::new(8);
+        let seat = sit(&seats, 0, "127.0.0.1", true).unwrap();
+        let removed = seats.remove(0, String::new(), bar);
+        assert_eq!(removed, Some(Removed { is_barred: false }));
+        assert_eq!(seat.farewell(), Notice::AskedToLeave);
+        assert!(sit(&seats, 1, "127.0.0.1", true).is_ok());
     }
 
     #[test]

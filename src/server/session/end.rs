@@ -26,6 +26,8 @@ pub enum End {
     Evicted,
     /// It is not a chat client, and speaks this protocol.
     Foreign(&'static str),
+    /// Whoever runs the server wants it to leave.
+    AskedToLeave,
     /// The server is stopping.
     Stopped,
     /// A call of the operating system failed.
@@ -42,7 +44,11 @@ impl End {
             Self::Foreign(_) => Some(Notice::Foreign),
             Self::Evicted => Some(Notice::Evicted),
             Self::Stopped => Some(Notice::Goodbye),
-            Self::ClosedByPeer | Self::Quit | Self::Reset | Self::Failed(_) => None,
+            Self::ClosedByPeer
+            | Self::Quit
+            | Self::Reset
+            | Self::AskedToLeave
+            | Self::Failed(_) => None,
         }
     }
 }
@@ -80,6 +86,7 @@ impl fmt::Display for End {
             Self::Foreign(protocol) => {
                 write!(out, "closed, not a chat client: it speaks {protocol}")
             }
+            Self::AskedToLeave => out.write_str("closed, it was asked to leave"),
             Self::Stopped => out.write_str("closed, the server is stopping"),
             Self::Failed(error) => write!(out, "lost ({error})"),
         }

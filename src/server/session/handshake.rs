@@ -206,7 +206,7 @@ mod tests {
             room: &room,
             shared,
         };
-        let name = newcomer.take_name(&mut Input::new(connection, &shared.stop));
+        let name = newcomer.take_name(&mut Input::new(connection, &shared.stop, seat.gauge()));
         name.map(|name| name.shown().to_string())
     }
 

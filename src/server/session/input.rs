@@ -4,6 +4,7 @@
 use super::end::End;
 use crate::net::connection::Connection;
 use crate::protocol::lines::{Line, Lines};
+use crate::server::gauges::Gauge;
 use crate::server::shared::Stop;
 use std::io;
 use std::thread;
@@ -34,6 +35,7 @@ pub enum Sent {
 pub struct Input<'a> {
     connection: &'a Connection,
     stop: &'a Stop,
+    gauge: &'a Gauge,
     lines: Lines,
     deadline: Option<Instant>,
     /// Pause that is due before the next read, for the cost of the last ones.
@@ -42,10 +44,11 @@ pub struct Input<'a> {
 
 impl<'a> Input<'a> {
     /// Returns the input of `connection`, at the beginning of a line.
-    pub fn new(connection: &'a Connection, stop: &'a Stop) -> Self {
+    pub fn new(connection: &'a Connection, stop: &'a Stop, gauge: &'a Gauge) -> Self {
         Self {
             connection,
             stop,
+            gauge,
             lines: Lines::default(),
             deadline: None,
             debt: Duration::ZERO,
@@ -156,6 +159,9 @@ impl<'a> Input<'a> {
     fn may_go_on(&self) -> Result<(), End> {
         if self.stop.has_begun() {
             return Err(End::Stopped);
+        }
+        if self.gauge.is_asked_to_leave() {
+            return Err(End::AskedToLeave);
         }
         match self.deadline.map(time_left) {
             Some(Duration::ZERO) => Err(End::TooSlow),

@@ -55,7 +55,11 @@ pub fn run(
             Err(end) => return end,
         };
         if !sleep(pacer.wait(Instant::now()), &shared.stop, gauge) {
-            return End::Stopped;
+            return if gauge.is_asked_to_leave() {
+                End::AskedToLeave
+            } else {
+                End::Stopped
+            };
         }
         if writer.has_ended() {
             let since = unreachable_since.get_or_insert_with(Instant::now);
@@ -91,14 +95,15 @@ pub fn run(
     }
 }
 
-/// Sleeps for `wait`, or until a stop. Returns whether to go on.
+/// Sleeps for `wait`, or until the client has to go. Returns whether to go on.
 fn sleep(mut wait: Duration, stop: &Stop, gauge: &Gauge) -> bool {
-    while !wait.is_zero() && !stop.has_begun() {
+    let may_stay = || !stop.has_begun() && !gauge.is_asked_to_leave();
+    while !wait.is_zero() && may_stay() {
         let nap = wait.min(MAX_SLEEP);
         gauge.set(Doing::Paced);
         thread::sleep(nap);
         gauge.paced(nap);
         wait -= nap;
     }
-    !stop.has_begun()
+    may_stay()
 }

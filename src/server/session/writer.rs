@@ -22,11 +22,16 @@ const SHRINK_BELOW: usize = 8;
 /// Maximum time for a client that says nothing more to read what waits for it.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// The same for a client that was asked to leave.
+const DRAIN_AT_REMOVAL: Duration = Duration::from_secs(1);
+
 /// A running writer thread, as its session sees it. Dropping it blocks until everything is written,
-/// or cuts the connection after 10 s. The room must have dropped the outbox before.
+/// or cuts the connection after 10 s, or 1 s if its client was asked to leave. The room must have
+/// dropped the outbox before.
 #[derive(Debug)]
 pub struct Writer<'a> {
     connection: &'a Connection,
+    gauge: &'a Gauge,
     ended: Receiver<()>,
 }
 
@@ -56,7 +61,12 @@ impl<'a> Writer<'a> {
                 }
             })
         })?;
-        Ok((Self { connection, ended }, outbox))
+        let writer = Self {
+            connection,
+            gauge,
+            ended,
+        };
+        Ok((writer, outbox))
     }
 
     /// Whether the writer has ended, so that nothing more can be sent.
@@ -69,7 +79,12 @@ impl<'a> Writer<'a> {
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        if self.ended.recv_timeout(DRAIN) == Err(RecvTimeoutError::Timeout) {
+        let drain = if self.gauge.is_asked_to_leave() {
+            DRAIN_AT_REMOVAL
+        } else {
+            DRAIN
+        };
+        if self.ended.recv_timeout(drain) == Err(RecvTimeoutError::Timeout) {
             // This ends a write that is stuck.
             self.connection.cut();
         }

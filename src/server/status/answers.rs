@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 pub const HELP: &str = "\
 clients\tone line for each client: where its bytes wait, and what it has missed
 room\tthe numbers of the room, a key and a value to a line
+kick WHOM\task a client to leave; after a tab for how many seconds it is barred, after a tab why
 GET /metrics\tthe totals, as Prometheus reads them
 help\tthis
 ";

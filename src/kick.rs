@@ -1,0 +1,141 @@
+//! Asks a client of a server on this host to leave, through the server's status socket. Whoever may
+//! use that may do it, so there is no other password.
+
+use crate::arguments::{one_address, port, value};
+use crate::net::status_socket::{ask, find};
+use pico_args::Arguments;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Help of `trio-chat kick`.
+pub const HELP: &str = "\
+Usage:
+  trio-chat kick NAME|#NUMBER [ADDR] [OPTION]...   ask somebody to leave
+
+The client is told, gets what waits for it for a second at most, and is then
+disconnected. Numbers are those of the server's log; trio-chat watch shows the
+numbers of those that have no name. ADDR is the server's address
+[127.0.0.1:1234]. Whoever may use its status socket may do this.
+
+Options:
+  --for TIME              let nobody of that address come back for 90s, 10m, 2h
+  --why TEXT              what to tell the client
+  --socket PATH           status socket of the server, instead of ADDR
+";
+
+/// Whom to ask, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The name, or the number after a `#`.
+    pub whom: String,
+    /// For how long the address may not come back.
+    pub bar: Option<Duration>,
+    /// What to tell the client.
+    pub why: String,
+    /// The server's port.
+    pub port: u16,
+    /// Its status socket, if it is not where it is by default.
+    pub socket: Option<PathBuf>,
+}
+
+impl Options {
+    /// Parses the words after the command.
+    ///
+    /// # Errors
+    /// One sentence that says what is wrong.
+    pub fn parse(mut arguments: Arguments) -> Result<Self, String> {
+        let bar = value(&mut arguments, "--for", time)?;
+        let why = value(&mut arguments, "--why", |text| Ok(text.to_owned()))?;
+        let socket = value(&mut arguments, "--socket", |text| Ok(PathBuf::from(text)))?;
+        let whom: String = arguments
+            .free_from_str()
+            .map_err(|_| "whom? Write a name, or a number after #".to_owned())?;
+        Ok(Self {
+            whom,
+            bar,
+            why: why.unwrap_or_default(),
+            port: port(&one_address(arguments)?),
+            socket,
+        })
+    }
+}
+
+/// Asks the client to leave, and prints what the server says.
+///
+/// # Errors
+/// One sentence that says why nobody was asked.
+pub fn run(options: &Options) -> Result<String, String> {
+    let path = match &options.socket {
+        Some(path) => path.clone(),
+        None => find(options.port)?,
+    };
+    let seconds = options.bar.map(|bar| bar.as_secs().to_string());
+    let plain = |text: &str| text.replace(char::is_control, " ");
+    let request = format!(
+        "kick {}\t{}\t{}",
+        plain(&options.whom),
+        seconds.unwrap_or_default(),
+        plain(&options.why)
+    );
+    let answer = ask(&path, &request)?;
+    match answer.split_once('\t') {
+        Some(("yes", sentence)) => Ok(plain(sentence.trim_end()) + "\n"),
+        Some(("no", sentence)) => Err(plain(sentence.trim_end())),
+        _ => Err("The server does not understand this; is it of an earlier version?".to_owned()),
+    }
+}
+
+/// Parses a time such as `90s`, `10m` or `2h`, up to a year.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a time such as 90s, 10m or 2h".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    let total = number
+        .checked_mul(seconds)
+        .filter(|it| (1..=31_536_000).contains(it));
+    total.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::arguments;
+
+    #[test]
+    fn somebody_is_named_and_the_rest_may_be_left_out() {
+        let options = Options::parse(arguments("Rick")).unwrap();
+        assert_eq!(
+            (options.whom.as_str(), options.port, options.bar),
+            ("Rick", 1234, None)
+        );
+        let options = Options::parse(arguments("--for 10m #7 4321 --why spam")).unwrap();
+        assert_eq!((options.whom.as_str(), options.port), ("#7", 4321));
+        assert_eq!(
+            (options.bar, options.why.as_str()),
+            (Some(Duration::from_mins(10)), "spam")
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "",
+            "Rick --for 10",
+            "Rick --for m",
+            "Rick --for 0s",
+            "Rick --for 999d",
+            "Rick 1 2",
+        ] {
+            assert!(Options::parse(arguments(line)).is_err(), "{line}");
+        }
+        assert_eq!(time("2h"), Ok(Duration::from_hours(2)));
+        assert!(time("10é").is_err());
+    }
+}

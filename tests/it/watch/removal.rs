@@ -1,0 +1,129 @@
+//! Whoever runs the server can ask anybody to leave: in whatever state they are, and told why.
+
+use crate::support::{Client, Process, TestServer, Tmux, clients, trio_chat, until};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use trio_chat::protocol::notice::Notice;
+
+/// Runs `kick` with these words for this server. Returns its exit code and what it prints.
+fn kick(server: &TestServer, words: &[&str]) -> (i32, String) {
+    let output = trio_chat()
+        .arg("kick")
+        .args(&words[..1])
+        .arg(server.address.port().to_string())
+        .args(&words[1..])
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(text).unwrap(),
+    )
+}
+
+#[track_caller]
+fn assert_kicked(server: &TestServer, words: &[&str]) {
+    let (code, said) = kick(server, words);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("was asked to leave."), "{said}");
+}
+
+#[test]
+fn who_is_asked_to_leave_is_told_why_after_all_that_was_said() {
+    let server = TestServer::start();
+    let mut ada = Client::join(&server, "Ada");
+    let mut rick = Client::join(&server, "Rick");
+    ada.mark("Bye, Rick");
+    assert_kicked(
+        &server,
+        &["rick", "--why", "no \x1b[31mspam.", "--for", "10m"],
+    );
+    let why = Notice::AskedToLeaveFor("no  [31mspam".to_owned());
+    let heard = rick.hear_all();
+    assert_eq!(heard, ["Ada> Bye, Rick", &why.to_string()]);
+    server
+        .log
+        .wait_for("Connection #1, \"Rick\": asked to leave.");
+    server
+        .log
+        .wait_for("Connection #1: closed, it was asked to leave");
+    // The name is free again, and loopback is never barred.
+    Client::join(&server, "Rick");
+    let (code, said) = kick(&server, &["Rick 2"]);
+    assert_eq!(code, 1);
+    assert!(
+        said.starts_with("trio-chat: Nobody here is Rick 2;"),
+        "{said}"
+    );
+    ada.mark("still here");
+}
+
+#[test]
+fn a_flooder_that_has_renamed_itself_is_removed_at_once_with_what_it_sent() {
+    let server = TestServer::start();
+    let mut ada = Client::join(&server, "Ada");
+    let mut eve = Client::join(&server, "Eve");
+    eve.say("/nick Mallory");
+    // Lines for a minute.
+    eve.send("spam\n".repeat(300));
+    until("a flood under another name", || {
+        (clients(&server).last()?.text("name") == "Mallory").then_some(())
+    });
+    let start = Instant::now();
+    assert_kicked(&server, &["Mallory"]);
+    assert!(eve.hear_all().contains(&Notice::AskedToLeave.to_string()));
+    until("a free seat", || {
+        (clients(&server).len() == 1).then_some(())
+    });
+    assert!(start.elapsed() < Duration::from_secs(5));
+    ada.mark("quiet");
+}
+
+#[test]
+fn clients_without_a_name_and_such_as_do_not_read_are_removed_too() {
+    let server = TestServer::with(&["--rate", "0", "--queue", "2"]);
+    let mut unnamed = Client::connect(&server);
+    assert_kicked(&server, &["#0"]);
+    unnamed.expect_notice(&Notice::AskedToLeave);
+    assert_eq!(unnamed.next(), None);
+    let stuck = Client::join(&server, "Stuck");
+    let mut ada = Client::join(&server, "Ada");
+    let text = "x".repeat(4000);
+    while clients(&server)[0].number("missed") == 0 {
+        ada.mark(&text);
+        ada.heard.clear();
+    }
+    let start = Instant::now();
+    assert_kicked(&server, &["Stuck"]);
+    until("a free seat", || {
+        (clients(&server).len() == 1).then_some(())
+    });
+    assert!(start.elapsed() < Duration::from_secs(5));
+    ada.mark("still here");
+    drop(stuck);
+}
+
+#[test]
+fn the_terminal_client_does_not_come_back_by_itself() {
+    let server = TestServer::start();
+    let terminal = Tmux::join(80, server.address, "--name Rick");
+    assert_kicked(&server, &["Rick", "--why", "enough"]);
+    terminal.wait_for("* You were asked to leave: enough. Goodbye!");
+    assert_eq!(terminal.end(), 1);
+    assert!(clients(&server).is_empty());
+    let mut plain = Process::spawn(
+        trio_chat()
+            .args(["join", &server.address.to_string(), "--name", "Pipe"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()),
+    );
+    until("the client", || {
+        clients(&server)
+            .last()
+            .filter(|row| row.text("name") == "Pipe")
+            .map(drop)
+    });
+    assert_kicked(&server, &["Pipe"]);
+    assert_eq!(plain.wait().code(), Some(1));
+}
