@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows a server and both bots side by side, then says what was seen.
+# Shows where the bytes of both bots wait, then says what was seen.
 set -euo pipefail
 
 usage() {
@@ -7,8 +7,9 @@ usage() {
 Usage: scripts/demo.sh [--seconds N]
 
 Runs a server on a free port of 127.0.0.1 with the spam bot and the slow bot,
-and shows what the three print side by side. Takes half a minute, and leaves
-nothing running.
+and shows where their bytes wait (trio-chat watch). Without a terminal it shows
+what the three print side by side. Takes half a minute, and leaves nothing
+running.
 
   --seconds N  another time than 30 seconds
 USAGE
@@ -114,15 +115,22 @@ show() {
     done
 }
 
-row time 'spam bot' 'slow bot' server
-row -------- -------------------- ------------------- --------------------
-SECONDS=0
-while ((SECONDS < seconds)); do
-    show
-    sleep 0.5
-done
+if [[ -t 1 ]]; then
+    "$target/release/trio-chat" watch "$address" --seconds "$seconds"
+else
+    row time 'spam bot' 'slow bot' server
+    row -------- -------------------- ------------------- --------------------
+    SECONDS=0
+    while ((SECONDS < seconds)); do
+        show
+        sleep 0.5
+    done
+fi
+"$target/release/trio-chat" watch "$address" >"$work/view"
 stop
-show
+[[ -t 1 ]] || show
+echo
+cat "$work/view"
 
 # The first line that had to wait: its number, and how long.
 stall=$(sed -nE 's/.*Sent #([0-9]+) in ([0-9.]+)s$/\1 \2/p' "$work/spam" |

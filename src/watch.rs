@@ -12,6 +12,7 @@ use crate::net::status_socket::{ask, find};
 use crate::terminal;
 use options::Options;
 use queues::Queues;
+use rustix::process::nice;
 use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetwinsize};
 use snapshot::Snapshot;
 use std::env;
@@ -27,6 +28,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Looking takes at most one part in this many of the time.
 const SHARE: u32 = 20;
+
+/// How much the view lets others go first, out of 19.
+const NICENESS: i32 = 10;
 
 /// Size where the terminal does not tell, and where there is none.
 const COLUMNS: usize = 80;
@@ -85,6 +89,8 @@ fn watch(
     deadline: Option<Instant>,
 ) -> Result<(), String> {
     let looks = Looks::of_environment(true);
+    // Whoever looks on must not take the time of those who work. If this fails, it does.
+    let _ = nice(NICENESS);
     print(BEGIN)?;
     let mut cost = Duration::ZERO;
     while deadline.is_none_or(|deadline| Instant::now() < deadline) {

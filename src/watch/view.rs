@@ -19,12 +19,12 @@ const FIGURE: usize = 4;
 const N_BARS: usize = 5;
 
 /// Width of a name at the minimum, and at most.
-const NAME: usize = 13;
+const NAME: usize = 12;
 const MAX_NAME: usize = 32;
 
 /// Widths of the other columns.
 const RATE: usize = 4;
-const READER: usize = 9;
+const READER: usize = 10;
 const MISSED: usize = 7;
 
 /// How the view is drawn.
@@ -197,7 +197,9 @@ fn head(
                 ),
                 n_columns,
                 looks.ascii,
-            ),
+            )
+            .trim_end()
+            .to_owned(),
         ),
         format!(
             "in   {:>6} wait, {:<14} room  inbox {}/{}  frame {}/{}  {:.1} lines/s",

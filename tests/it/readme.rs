@@ -136,6 +136,21 @@ fn the_limits_in_the_readme_are_those_of_the_source() {
                 connections / connections_period,
             ],
         ),
+        (
+            "removal",
+            vec![
+                constant("server/session/writer.rs", "DRAIN_AT_REMOVAL"),
+                constant("server/admission/barred.rs", "MAX_ADDRESSES"),
+            ],
+        ),
+        (
+            "status socket",
+            vec![
+                constant("server/status.rs", "MAX_REQUEST"),
+                constant("server/status.rs", "PATIENCE"),
+                constant("server/status.rs", "PATIENCE"),
+            ],
+        ),
         ("goodbye", vec![constant("server.rs", "GOODBYE")]),
         (
             "vanished peers",

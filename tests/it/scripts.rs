@@ -109,6 +109,8 @@ fn the_demo_shows_server_and_bots_side_by_side_and_leaves_nothing_running() {
             "{part} is not in {lines:#?}"
         );
     }
+    let paced = |line: &String| line.starts_with("SpamBot 5000 ") && line.contains("paced");
+    assert!(lines.iter().any(paced), "{lines:#?}");
     let last = lines.last().unwrap();
     assert!(
         last.starts_with("Seen: ") && last.contains("(backpressure)"),

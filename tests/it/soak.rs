@@ -2,7 +2,9 @@
 //! them. An ordinary test run leaves them out.
 
 #![allow(
+    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     clippy::unchecked_time_subtraction,
     reason = "these are measurements, and a clock that runs backwards should fail the test"
 )]
@@ -16,6 +18,7 @@ mod fuzz;
 mod hosts;
 mod limits;
 mod stops;
+mod watch;
 
 use std::sync::mpsc;
 use std::time::Duration;
