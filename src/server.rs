@@ -19,8 +19,8 @@ pub mod transcript;
 pub mod options;
 
 use crate::net::listener::{self, Listener};
-use crate::password::Password;
 use crate::net::status_socket::StatusSocket;
+use crate::password::Password;
 use crate::protocol::notice::Notice;
 use crate::room::Room;
 use crate::room::event::TRANSCRIPT;
