@@ -165,6 +165,7 @@ fn nothing_asynchronous_is_built_in() {
     let mut tree = Command::new(env!("CARGO"));
     tree.args([
         "tree",
+        "--all-features",
         "-e",
         "normal",
         "--prefix",
