@@ -38,6 +38,9 @@ pub struct Options {
     pub socket: Option<PathBuf>,
 }
 
+/// Maximum length of a reason, in characters. The server keeps no longer one.
+const MAX_WHY: usize = 200;
+
 impl Options {
     /// Parses the words after the command.
     ///
@@ -50,10 +53,13 @@ impl Options {
         let whom: String = arguments
             .free_from_str()
             .map_err(|_| "whom? Write a name, or a number after #".to_owned())?;
+        if whom.trim().is_empty() {
+            return Err("whom? Write a name, or a number after #".to_owned());
+        }
         Ok(Self {
             whom,
             bar,
-            why: why.unwrap_or_default(),
+            why: why.unwrap_or_default().chars().take(MAX_WHY).collect(),
             port: port(&one_address(arguments)?),
             socket,
         })

@@ -114,7 +114,8 @@ impl Drop for StatusSocket {
 /// # Errors
 /// One sentence, if there is none.
 pub fn find(port: u16) -> Result<PathBuf, String> {
-    let found = candidates(port).into_iter().find(|path| path.exists());
+    let mut candidates = candidates(port).into_iter();
+    let found = candidates.find(|path| is_private(path) && is_answered(path));
     found.ok_or_else(|| {
         format!(
             "There is no status socket for port {port}; does a server of this user run on this host?"
@@ -144,6 +145,21 @@ pub fn ask(path: &Path, request: &str) -> Result<String, String> {
         }
         _ => format!("The server does not answer at {}: {error}.", path.display()),
     })
+}
+
+/// Whether nobody else can have put `path` where it is. Anybody may make a folder in `/tmp`.
+fn is_private(path: &Path) -> bool {
+    let folder = in_tmp();
+    if !path.starts_with(&folder) {
+        return true;
+    }
+    fs::symlink_metadata(&folder).is_ok_and(|metadata| is_ours(&metadata))
+}
+
+/// Whether a folder is this user's, and nobody else may write there.
+fn is_ours(folder: &Metadata) -> bool {
+    let is_owned = folder.is_dir() && folder.uid() == geteuid().as_raw();
+    is_owned && folder.mode() & 0o022 == 0
 }
 
 /// Returns the places in which the socket of a server at `port` may be, the likeliest first.
@@ -197,8 +213,7 @@ fn private_folder() -> Result<PathBuf, String> {
     }
     // A link could lead into a folder of somebody else's choice.
     let found = fs::symlink_metadata(&folder).map_err(cannot)?;
-    let is_ours = found.is_dir() && found.uid() == geteuid().as_raw();
-    if is_ours && found.mode() & 0o022 == 0 {
+    if is_ours(&found) {
         Ok(folder)
     } else {
         Err(format!(

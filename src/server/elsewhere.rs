@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const QUESTIONS: usize = 64;
 
 /// Maximum time for an answer.
-const ANSWER: Duration = Duration::from_secs(3);
+const ANSWER: Duration = Duration::from_millis(2500);
 
 /// Time for which a name is claimed again while nobody knows, and the pause between two tries.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -15,7 +15,7 @@ const NOT_UNDERSTOOD: &str =
 impl Status<'_> {
     /// Does what `kick NAME⇥SECONDS⇥WHY` asks for, and returns one sentence after `yes` or `no`.
     pub(super) fn kick(&self, request: &str) -> String {
-        let request = request.trim_start_matches("kick").trim_start();
+        let request = request.strip_prefix("kick ").unwrap_or_default();
         let mut parts = request.splitn(3, '\t');
         let wanted = parts.next().unwrap_or_default().trim();
         let bar = match parts.next().unwrap_or_default().trim() {
