@@ -6,7 +6,7 @@
 //! under `nohup`.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::fs;
@@ -59,12 +59,12 @@ pub fn end_at_once() -> io::Result<()> {
     Ok(())
 }
 
-/// Runs `action` at each signal that asks this process to stop, in a thread of its own.
+/// Runs `action` at each signal that asks this process to stop or to quit, in a thread of its own.
 ///
 /// # Errors
 /// When a signal cannot be caught or a thread cannot be started.
 pub fn at_each(mut action: impl FnMut(i32) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new(to_stop())?;
+    let mut signals = Signals::new(to_stop().into_iter().chain([SIGQUIT]))?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || signals.forever().for_each(&mut action))

@@ -22,3 +22,19 @@ pub struct Settings {
     /// Whether our own sentences go another way than what the room says.
     pub speaks_apart: bool,
 }
+
+#[cfg(test)]
+impl Settings {
+    /// Returns the settings of a pipe, or of a terminal, that joins the server at `address`.
+    pub fn for_tests(is_pipe: bool, address: String) -> Self {
+        Self {
+            address,
+            password: None,
+            looks: Looks { colored: false },
+            clock: None,
+            rings: !is_pipe,
+            reconnects: !is_pipe,
+            speaks_apart: is_pipe,
+        }
+    }
+}

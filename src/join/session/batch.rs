@@ -177,19 +177,10 @@ fn is_for(line: &str, me: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::join::looks::Looks;
     use crossbeam_channel::bounded;
 
     fn settings() -> Settings {
-        Settings {
-            password: None,
-            address: String::new(),
-            looks: Looks { colored: false },
-            clock: None,
-            rings: true,
-            reconnects: true,
-            speaks_apart: false,
-        }
+        Settings::for_tests(false, String::new())
     }
 
     #[test]

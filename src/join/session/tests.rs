@@ -4,7 +4,6 @@
 use super::*;
 use crate::join::door::Refusal;
 use crate::join::hearing::Hearing;
-use crate::join::looks::Looks;
 use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
@@ -20,15 +19,7 @@ const WATCHDOG: Duration = Duration::from_secs(20);
 
 /// Returns the settings of a pipe, or of a terminal.
 fn settings(is_pipe: bool, listener: &TcpListener) -> Settings {
-    Settings {
-        password: None,
-        address: listener.local_addr().unwrap().to_string(),
-        looks: Looks { colored: false },
-        clock: None,
-        rings: false,
-        reconnects: !is_pipe,
-        speaks_apart: is_pipe,
-    }
+    Settings::for_tests(is_pipe, listener.local_addr().unwrap().to_string())
 }
 
 /// The server's end of a connection.

@@ -91,7 +91,6 @@ impl Session<'_> {
 mod tests {
     use super::*;
     use crate::join::desk::Desk;
-    use crate::join::looks::Looks;
     use crate::join::session::{Command, Ends};
     use crate::join::settings::Settings;
     use crate::join::unheard::meaning;
@@ -100,13 +99,8 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
-            password: None,
-            address: String::new(),
-            looks: Looks { colored: false },
-            clock: None,
-            rings: false,
             reconnects: true,
-            speaks_apart: true,
+            ..Settings::for_tests(true, String::new())
         }
     }
 

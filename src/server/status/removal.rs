@@ -29,11 +29,17 @@ impl Status<'_> {
             return NOT_UNDERSTOOD.to_owned();
         }
         let gauges = self.seats.gauges();
-        let is_wanted: Box<dyn Fn(&Gauge) -> bool> = match number(wanted) {
-            Some(id) => Box::new(move |gauge| gauge.id == id),
-            None => Box::new(|gauge| is_called(gauge, wanted)),
-        };
-        let found = gauges.iter().find(|gauge| is_wanted(gauge));
+        let number = number(wanted);
+        let is_wanted = |gauge: &Gauge| number == Some(gauge.id) || is_called(gauge, wanted);
+        let mut found = gauges.iter().filter(|gauge| is_wanted(gauge));
+        let (found, another) = (found.next(), found.next());
+        if let (Some(one), Some(other)) = (found, another) {
+            return format!(
+                "no\tConnections #{} and #{} can both be meant: one has that number, the other that \
+                 name. Write the name of the first, or the number of the second.\n",
+                one.id, other.id
+            );
+        }
         let why = reason(parts.next().unwrap_or_default());
         let removed = found.and_then(|gauge| self.seats.remove(gauge.id, why, bar));
         let (Some(gauge), Some(removed)) = (found, removed) else {

@@ -59,6 +59,25 @@ fn who_is_asked_to_leave_is_told_why_after_all_that_was_said() {
 }
 
 #[test]
+fn nobody_hides_behind_the_number_of_another_or_is_removed_for_no_name() {
+    let server = TestServer::start();
+    let mut ada = Client::join(&server, "Ada");
+    let mut rick = Client::join(&server, "#0");
+    let (code, said) = kick(&server, &["#0"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("#0 and #1 can both be meant"), "{said}");
+    for words in [&["", "--why", "Ada"][..], &["\t", "--for", "10m"]] {
+        assert_eq!(kick(&server, words).0, 2);
+    }
+    ada.mark("still here");
+    assert_kicked(&server, &["#1"]);
+    assert_eq!(
+        rick.hear_all().last(),
+        Some(&Notice::AskedToLeave.to_string())
+    );
+}
+
+#[test]
 fn a_flooder_that_has_renamed_itself_is_removed_at_once_with_what_it_sent() {
     let server = TestServer::start();
     let mut ada = Client::join(&server, "Ada");

@@ -127,7 +127,7 @@ fn the_view_on_a_terminal_shows_both_bots_and_leaves_it_as_before() {
     terminal.keys(&["C-c"]);
     assert_eq!(terminal.end(), 0);
     assert!(terminal.is_as_before());
-    for signal in [Signal::TERM, Signal::HUP] {
+    for signal in [Signal::TERM, Signal::HUP, Signal::QUIT] {
         terminal.run("NO_COLOR=1 LC_ALL=C", &words);
         terminal.wait_for("Spam ");
         let screen = terminal.looks();
