@@ -29,8 +29,8 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Looking takes at most one part in this many of the time.
 const SHARE: u32 = 20;
 
-/// How much the view lets others go first, out of 19.
-const NICENESS: i32 = 10;
+/// How much the view lets others go first: as much as can be.
+const NICENESS: i32 = 19;
 
 /// Size where the terminal does not tell, and where there is none.
 const COLUMNS: usize = 80;
@@ -106,10 +106,12 @@ fn watch(
 }
 
 fn take(path: &Path) -> Result<Snapshot, String> {
-    let clients = ask(path, "clients")?;
-    let queues = Queues::read();
-    let room = ask(path, "room")?;
-    Ok(Snapshot::parse(&clients, &room, &queues, Instant::now()))
+    let (clients, room) = (ask(path, "clients")?, ask(path, "room")?);
+    let mut snapshot = Snapshot::parse(&clients, &room, Instant::now());
+    let ends = snapshot.clients.iter().filter_map(|client| client.ends);
+    let queues = Queues::read(ends);
+    snapshot.add(&queues);
+    Ok(snapshot)
 }
 
 /// Returns what draws `lines` over the ones before, all at once.

@@ -22,6 +22,8 @@ pub struct Snapshot {
 pub struct Client {
     /// Its number.
     pub id: u64,
+    /// Our address and its own, as the server says.
+    pub ends: Option<(SocketAddr, SocketAddr)>,
     /// Its name, not cleaned; `*` if it has none.
     pub name: String,
     /// What its reader does.
@@ -58,16 +60,33 @@ pub struct Path {
 pub struct Room(HashMap<String, String>);
 
 impl Snapshot {
-    /// Returns what the status socket said of `clients` and the `room`.
-    pub fn parse(clients: &str, room: &str, queues: &Queues, at: Instant) -> Self {
+    /// Returns what the status socket said of `clients` and the `room`, without what waits in the
+    /// kernel.
+    pub fn parse(clients: &str, room: &str, at: Instant) -> Self {
         let pairs = room.lines().filter_map(|line| line.split_once('\t'));
         let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
         let mut lines = clients.lines();
         let heading: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
         Self {
             at,
-            clients: lines.map(|line| client(&heading, line, queues)).collect(),
+            clients: lines.map(|line| client(&heading, line)).collect(),
             room: Room(pairs.map(owned).collect()),
+        }
+    }
+
+    /// Fills in what waits in the kernel.
+    pub fn add(&mut self, queues: &Queues) {
+        for client in &mut self.clients {
+            let Some((here, peer)) = client.ends else {
+                continue;
+            };
+            let (ours, theirs) = (queues.end(here, peer), queues.end(peer, here));
+            client.queues = Path {
+                its_sending: theirs.map(|end| end.sending),
+                our_received: ours.map(|end| end.received),
+                our_sending: ours.map(|end| end.sending),
+                its_received: theirs.map(|end| end.received),
+            };
         }
     }
 }
@@ -97,16 +116,14 @@ impl Path {
     }
 }
 
-fn client(heading: &[&str], line: &str, queues: &Queues) -> Client {
+fn client(heading: &[&str], line: &str) -> Client {
     let values: HashMap<&str, &str> = heading.iter().copied().zip(line.split('\t')).collect();
     let text = |key| values.get(key).copied().unwrap_or_default();
     let number = |key| text(key).parse().unwrap_or(0);
     let address = |key| text(key).parse::<SocketAddr>().ok();
-    let ends = address("here").zip(address("peer"));
-    let ours = ends.and_then(|(here, peer)| queues.end(here, peer));
-    let theirs = ends.and_then(|(here, peer)| queues.end(peer, here));
     Client {
         id: number("id"),
+        ends: address("here").zip(address("peer")),
         name: text("name").to_owned(),
         doing: text("doing").to_owned(),
         said: number("said"),
@@ -114,11 +131,6 @@ fn client(heading: &[&str], line: &str, queues: &Queues) -> Client {
         frames: number("frames"),
         bytes: number("bytes"),
         missed: number("missed"),
-        queues: Path {
-            its_sending: theirs.map(|end| end.sending),
-            our_received: ours.map(|end| end.received),
-            our_sending: ours.map(|end| end.sending),
-            its_received: theirs.map(|end| end.received),
-        },
+        queues: Path::default(),
     }
 }

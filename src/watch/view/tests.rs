@@ -25,7 +25,9 @@ fn snapshot(clients: &str, room: &str, ends: &[(&str, &str, u64, u64)], at: Inst
         (address(own), address(other), End { sending, received })
     });
     let clients = format!("{HEADING}{clients}");
-    Snapshot::parse(&clients, room, &Queues::of(queues), at)
+    let mut snapshot = Snapshot::parse(&clients, room, at);
+    snapshot.add(&Queues::of(queues));
+    snapshot
 }
 
 /// Returns a room with a flooder, a slow reader, and somebody on another host, half a second apart.
