@@ -35,6 +35,7 @@ needs=(
     systemd-analyze:systemd
     redis-server:redis-server
     redis-cli:redis-tools
+    promtool:prometheus
 )
 
 missing_packages() {

@@ -1,9 +1,10 @@
-//! Asks a client of a server on this host to leave, through the server's status socket. Whoever may
-//! use that may do it, so there is no other password.
+//! Asks a client of a server on this host to leave, through the server's status socket, or lets an
+//! address come back. Whoever may use that may do it, so there is no other password.
 
 use crate::arguments::{one_address, port, value};
 use crate::net::status_socket::{ask, find};
 use pico_args::Arguments;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,18 +21,15 @@ numbers of those that have no name. ADDR is the server's address
 Options:
   --for TIME              let nobody of that address come back for 90s, 10m, 2h
   --why TEXT              what to tell the client
+  --forgive ADDRESS       instead of all that, let a barred address come back
   --socket PATH           status socket of the server, instead of ADDR
 ";
 
-/// Whom to ask, and how.
+/// What to ask of which server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The name, or the number after a `#`.
-    pub whom: String,
-    /// For how long the address may not come back.
-    pub bar: Option<Duration>,
-    /// What to tell the client.
-    pub why: String,
+    /// What to ask: a line for its status socket.
+    pub request: String,
     /// The server's port.
     pub port: u16,
     /// Its status socket, if it is not where it is by default.
@@ -47,48 +45,56 @@ impl Options {
     /// # Errors
     /// One sentence that says what is wrong.
     pub fn parse(mut arguments: Arguments) -> Result<Self, String> {
+        let forgiven = value(&mut arguments, "--forgive", address)?;
         let bar = value(&mut arguments, "--for", time)?;
         let why = value(&mut arguments, "--why", |text| Ok(text.to_owned()))?;
         let socket = value(&mut arguments, "--socket", |text| Ok(PathBuf::from(text)))?;
-        let whom: String = arguments
-            .free_from_str()
-            .map_err(|_| "whom? Write a name, or a number after #".to_owned())?;
-        if whom.trim().is_empty() {
-            return Err("whom? Write a name, or a number after #".to_owned());
-        }
+        let request = match forgiven {
+            Some(_) if bar.is_some() || why.is_some() => {
+                return Err("--forgive goes without --for and --why".to_owned());
+            }
+            Some(address) => format!("forgive {address}"),
+            None => {
+                let whom: Result<String, _> = arguments.free_from_str();
+                let whom = whom.ok().filter(|whom| !whom.trim().is_empty());
+                let whom = whom.ok_or("whom? Write a name, or a number after #")?;
+                let seconds = bar.map_or_else(String::new, |bar| bar.as_secs().to_string());
+                let why: String = why.unwrap_or_default().chars().take(MAX_WHY).collect();
+                format!("kick {}\t{seconds}\t{}", plain(&whom), plain(&why))
+            }
+        };
         Ok(Self {
-            whom,
-            bar,
-            why: why.unwrap_or_default().chars().take(MAX_WHY).collect(),
+            request,
             port: port(&one_address(arguments)?),
             socket,
         })
     }
 }
 
-/// Asks the client to leave, and prints what the server says.
+/// Asks the server, and returns what it says.
 ///
 /// # Errors
-/// One sentence that says why nobody was asked.
+/// One sentence that says why it does not do so.
 pub fn run(options: &Options) -> Result<String, String> {
     let path = match &options.socket {
         Some(path) => path.clone(),
         None => find(options.port)?,
     };
-    let seconds = options.bar.map(|bar| bar.as_secs().to_string());
-    let plain = |text: &str| text.replace(char::is_control, " ");
-    let request = format!(
-        "kick {}\t{}\t{}",
-        plain(&options.whom),
-        seconds.unwrap_or_default(),
-        plain(&options.why)
-    );
-    let answer = ask(&path, &request)?;
+    let answer = ask(&path, &options.request)?;
     match answer.split_once('\t') {
         Some(("yes", sentence)) => Ok(plain(sentence.trim_end()) + "\n"),
         Some(("no", sentence)) => Err(plain(sentence.trim_end())),
         _ => Err("The server does not understand this; is it of an earlier version?".to_owned()),
     }
+}
+
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse()
+        .map_err(|_| "write an address such as 192.0.2.7".to_owned())
 }
 
 /// Parses a time such as `90s`, `10m` or `2h`, up to a year.
@@ -116,17 +122,15 @@ mod tests {
 
     #[test]
     fn somebody_is_named_and_the_rest_may_be_left_out() {
-        let options = Options::parse(arguments("Rick")).unwrap();
-        assert_eq!(
-            (options.whom.as_str(), options.port, options.bar),
-            ("Rick", 1234, None)
-        );
-        let options = Options::parse(arguments("--for 10m #7 4321 --why spam")).unwrap();
-        assert_eq!((options.whom.as_str(), options.port), ("#7", 4321));
-        assert_eq!(
-            (options.bar, options.why.as_str()),
-            (Some(Duration::from_mins(10)), "spam")
-        );
+        for (line, request, port) in [
+            ("Rick", "kick Rick\t\t", 1234),
+            ("--for 10m #7 4321 --why spam", "kick #7\t600\tspam", 4321),
+            ("--forgive 192.0.2.7", "forgive 192.0.2.7", 1234),
+            ("4321 --forgive 2001:db8::1", "forgive 2001:db8::1", 4321),
+        ] {
+            let options = Options::parse(arguments(line)).unwrap();
+            assert_eq!((options.request.as_str(), options.port), (request, port));
+        }
     }
 
     #[test]
@@ -138,6 +142,10 @@ mod tests {
             "Rick --for 0s",
             "Rick --for 999d",
             "Rick 1 2",
+            "--forgive",
+            "--forgive Rick",
+            "--forgive 192.0.2.7 --for 10m",
+            "Rick 1234 --forgive 192.0.2.7",
         ] {
             assert!(Options::parse(arguments(line)).is_err(), "{line}");
         }

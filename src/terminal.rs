@@ -76,8 +76,8 @@ pub fn restore() {
     let Some((settings, undo)) = AS_IT_WAS.get().filter(|_| is_changed()) else {
         return;
     };
-    // If these fail, the terminal is gone.
-    let _ = with_terminal(|terminal| tcsetattr(terminal, OptionalActions::Now, settings));
+    // Keys that nobody has read were not meant for the shell. If these fail, the terminal is gone.
+    let _ = with_terminal(|terminal| tcsetattr(terminal, OptionalActions::Flush, settings));
     let (done, wait) = bounded::<()>(0);
     let writer = thread::Builder::new().spawn(move || {
         let _ = rustix::io::write(io::stdout(), undo);

@@ -15,7 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where a systemd unit of the usual name has its private folder.
 const OF_THE_UNIT: &str = "/run/trio-chat";
@@ -109,6 +109,48 @@ impl Drop for StatusSocket {
     }
 }
 
+/// A connection on which everything must be said and heard before a deadline.
+#[derive(Debug)]
+pub struct Hurried {
+    stream: UnixStream,
+    deadline: Instant,
+}
+
+impl Hurried {
+    /// Allows so much time from now on.
+    pub fn new(stream: UnixStream, time: Duration) -> Self {
+        let deadline = Instant::now() + time;
+        Self { stream, deadline }
+    }
+
+    /// Returns the time that is left, which is not zero.
+    fn time_left(&self) -> io::Result<Option<Duration>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(Some(left))
+    }
+}
+
+impl Read for Hurried {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.time_left()?)?;
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Hurried {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.time_left()?)?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 /// Returns the status socket of the server at `port`.
 ///
 /// # Errors
@@ -116,11 +158,28 @@ impl Drop for StatusSocket {
 pub fn find(port: u16) -> Result<PathBuf, String> {
     let mut candidates = candidates(port).into_iter();
     let found = candidates.find(|path| is_private(path) && is_answered(path));
-    found.ok_or_else(|| {
-        format!(
+    found.ok_or_else(|| match &others()[..] {
+        [] => format!(
             "There is no status socket for port {port}; does a server of this user run on this host?"
-        )
+        ),
+        others => format!(
+            "There is no status socket for port {port}, but for {}; a server has one, for the first of \
+             its ports.",
+            others.join(", ")
+        ),
     })
+}
+
+/// Returns the ports of all servers that can be found.
+fn others() -> Vec<String> {
+    let folders = folders().into_iter();
+    let files = folders.filter_map(|folder| fs::read_dir(folder).ok());
+    let paths = files.flatten().flatten().map(|file| file.path());
+    let answered = paths.filter(|path| is_private(path) && is_answered(path));
+    let port = |path: PathBuf| path.file_stem()?.to_str()?.parse().ok();
+    let mut ports: Vec<u16> = answered.filter_map(port).collect();
+    ports.sort_unstable();
+    ports.iter().map(u16::to_string).collect()
 }
 
 /// Sends a request to the status socket at `path`, and returns the answer.
@@ -129,8 +188,7 @@ pub fn find(port: u16) -> Result<PathBuf, String> {
 /// One sentence, if nobody answers.
 pub fn ask(path: &Path, request: &str) -> Result<String, String> {
     let answer = || {
-        let mut stream = UnixStream::connect(path)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut stream = Hurried::new(UnixStream::connect(path)?, PATIENCE);
         stream.write_all(format!("{request}\n").as_bytes())?;
         let mut answer = String::new();
         stream.take(MAX_ANSWER).read_to_string(&mut answer)?;
@@ -143,6 +201,10 @@ pub fn ask(path: &Path, request: &str) -> Result<String, String> {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
             format!("No server is at {} any more.", path.display())
         }
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!(
+            "The server at {} takes too long to answer; try again.",
+            path.display()
+        ),
         _ => format!("The server does not answer at {}: {error}.", path.display()),
     })
 }
@@ -164,10 +226,15 @@ fn is_ours(folder: &Metadata) -> bool {
 
 /// Returns the places in which the socket of a server at `port` may be, the likeliest first.
 pub fn candidates(port: u16) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = of_environment().into_iter().collect();
-    folders.extend([in_tmp(), PathBuf::from(OF_THE_UNIT)]);
     let name = file_name(port);
-    folders.iter().map(|folder| folder.join(&name)).collect()
+    folders().iter().map(|folder| folder.join(&name)).collect()
+}
+
+fn folders() -> Vec<PathBuf> {
+    let of_environment = of_environment().into_iter();
+    of_environment
+        .chain([in_tmp(), PathBuf::from(OF_THE_UNIT)])
+        .collect()
 }
 
 /// Binds a socket that only this user can connect to. It appears at `path` at once with the right
@@ -230,7 +297,10 @@ fn of_environment() -> Option<PathBuf> {
         let first = value.split(':').next().filter(|it| it.starts_with('/'));
         first.map(PathBuf::from)
     };
-    folder("RUNTIME_DIRECTORY").or_else(|| Some(folder("XDG_RUNTIME_DIR")?.join("trio-chat")))
+    // After `su`, it can be that of another user, who would be locked out of what is made there.
+    let is_own = |folder: &PathBuf| fs::metadata(folder).is_ok_and(|it| is_ours(&it));
+    folder("RUNTIME_DIRECTORY")
+        .or_else(|| Some(folder("XDG_RUNTIME_DIR").filter(is_own)?.join("trio-chat")))
 }
 
 fn in_tmp() -> PathBuf {
@@ -249,6 +319,7 @@ fn identity(file: &Metadata) -> (u64, u64) {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::thread;
 
     fn folder(name: &str) -> PathBuf {
         let folder = format!("trio-status-{name}-{}", process::id());
@@ -307,6 +378,38 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
         fs::remove_dir_all(folder).unwrap();
         assert!(StatusSocket::make(&Place::Nowhere, 1).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_a_folder_in_which_nobody_else_can_write_is_private() {
+        let place = folder("private");
+        let check = |mode| {
+            fs::set_permissions(&place, fs::Permissions::from_mode(mode)).unwrap();
+            is_ours(&fs::symlink_metadata(&place).unwrap())
+        };
+        assert_eq!(
+            [0o700, 0o755, 0o770, 0o702, 0o1777].map(check),
+            [true, true, false, false, false]
+        );
+        // A link is not the folder that it leads to.
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o700)).unwrap();
+        let link = place.with_extension("link");
+        std::os::unix::fs::symlink(&place, &link).unwrap();
+        assert!(!is_ours(&fs::symlink_metadata(&link).unwrap()));
+        fs::remove_file(link).unwrap();
+        fs::remove_dir(place).unwrap();
+    }
+
+    #[test]
+    fn who_answers_a_byte_at_a_time_is_not_heard_for_ever() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut hurried = Hurried::new(ours, Duration::from_millis(200));
+        let drip = thread::spawn(move || while (&theirs).write_all(b"x").is_ok() {});
+        let start = Instant::now();
+        assert!(hurried.read_to_end(&mut Vec::new()).is_err());
+        assert!(start.elapsed() >= Duration::from_millis(200));
+        drop(hurried);
+        drip.join().unwrap();
     }
 
     #[test]

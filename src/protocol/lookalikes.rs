@@ -74,6 +74,17 @@ impl Key {
     }
 }
 
+/// Whether two names look so alike that not both can be in use.
+pub fn look_alike(name: &str, other: &str) -> bool {
+    let mut n_held = HashMap::new();
+    for key in Key::all_of(other) {
+        for text in key.texts() {
+            *n_held.entry(text.clone()).or_insert(0) += 1;
+        }
+    }
+    !Key::all_of(name).iter().all(|key| key.is_free(&n_held))
+}
+
 /// Whether `name` could be mistaken for a line of the server's, or for a name with a message.
 pub fn seems_to_be_the_servers(name: &str) -> bool {
     // Some scripts have letters that look like these signs. Among other letters they are read as

@@ -5,6 +5,7 @@
 pub mod host;
 mod origins;
 mod barred;
+pub mod refusal;
 pub mod seats;
 
 use super::handle::RoomHandle;
@@ -14,8 +15,9 @@ use super::threads;
 use super::throttle::Throttle;
 use crate::net::connection::{Connection, Peer};
 use crate::net::listener::Listener;
+use refusal::Refusal;
 use rustix::io::Errno;
-use seats::{Refusal, Seat, Seats};
+use seats::{Seat, Seats};
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;

@@ -2,12 +2,13 @@
 //! that do the work write them and wait for nothing. Reading and showing them is left to `status`.
 
 use crate::net::connection::Connection;
+use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
 use crate::room::outbox::Counts;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// What a client's reader does.
@@ -59,7 +60,7 @@ pub struct Gauge {
     pub outbox: Arc<Counts>,
     name: Mutex<Option<Arc<str>>>,
     doing: AtomicU8,
-    is_asked_to_leave: AtomicBool,
+    farewell: OnceLock<String>,
     n_said: AtomicU64,
     paced_us: AtomicU64,
     n_written: AtomicU64,
@@ -75,7 +76,7 @@ impl Gauge {
             outbox: Arc::default(),
             name: Mutex::default(),
             doing: AtomicU8::new(Doing::Names as u8),
-            is_asked_to_leave: AtomicBool::new(false),
+            farewell: OnceLock::new(),
             n_said: AtomicU64::new(0),
             paced_us: AtomicU64::new(0),
             n_written: AtomicU64::new(0),
@@ -111,14 +112,22 @@ impl Gauge {
         self.n_written.fetch_add(n_bytes as u64, Ordering::Relaxed);
     }
 
-    /// Notes that the client is to leave.
-    pub fn ask_to_leave(&self) {
-        self.is_asked_to_leave.store(true, Ordering::Relaxed);
+    /// Notes that the client is to leave, and why, if a reason is given. The first reason counts.
+    pub fn ask_to_leave(&self, why: String) {
+        let _ = self.farewell.set(why);
     }
 
     /// Whether the client is to leave.
     pub fn is_asked_to_leave(&self) -> bool {
-        self.is_asked_to_leave.load(Ordering::Relaxed)
+        self.farewell.get().is_some()
+    }
+
+    /// Returns what to tell a client that is to leave.
+    pub fn farewell(&self) -> Notice {
+        match self.farewell.get().filter(|why| !why.is_empty()) {
+            Some(why) => Notice::AskedToLeaveFor(why.clone()),
+            None => Notice::AskedToLeave,
+        }
     }
 
     /// Returns the client's name, once it has one.

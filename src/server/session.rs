@@ -70,7 +70,7 @@ pub fn run(
         End::AskedToLeave => {
             // One who does not read is not waited for.
             connection.limit_writing();
-            tell(connection, &seat.farewell().line());
+            tell(connection, &seat.gauge().farewell().line());
             connection.close_after_end_of_reading();
         }
         End::Stopped => connection.close_after_end_of_reading(),

@@ -8,9 +8,8 @@ use super::admission::seats::Seats;
 use super::handle::RoomHandle;
 use super::link::Lookout;
 use super::shared::Shared;
-use crate::net::status_socket::StatusSocket;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
+use crate::net::status_socket::{Hurried, StatusSocket};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicU64;
 use std::thread;
@@ -20,7 +19,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Maximum length of a request, in bytes.
-const MAX_REQUEST: usize = 1024;
+const MAX_REQUEST: u64 = 1024;
 
 /// Pause after the system has failed to accept.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -59,49 +58,20 @@ impl Status<'_> {
         }
     }
 
-    fn answer(&self, mut stream: UnixStream) -> io::Result<()> {
-        let request = request(&mut stream)?;
+    fn answer(&self, stream: UnixStream) -> io::Result<()> {
+        let mut request = Vec::new();
+        let input = Hurried::new(stream.try_clone()?, PATIENCE).take(MAX_REQUEST);
+        BufReader::new(input).read_until(b'\n', &mut request)?;
+        let request = String::from_utf8_lossy(&request);
+        let request = request.lines().next().unwrap_or_default();
         let answer = match request.split([' ', '\t']).next().unwrap_or_default() {
             "clients" => self.clients(),
             "room" => self.room(),
-            "kick" => self.kick(&request),
+            "kick" => self.kick(request),
+            "forgive" => self.forgive(request),
             "GET" if request.split(' ').nth(1) == Some("/metrics") => self.metrics(),
             _ => answers::HELP.to_owned(),
         };
-        write(&mut stream, answer.as_bytes())?;
-        stream.shutdown(Shutdown::Write)
+        Hurried::new(stream, PATIENCE).write_all(answer.as_bytes())
     }
-}
-
-/// Returns the first line that comes from `stream`.
-fn request(stream: &mut UnixStream) -> io::Result<String> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut bytes = [0; MAX_REQUEST];
-    let mut n_bytes = 0;
-    while n_bytes < bytes.len() && !bytes[..n_bytes].contains(&b'\n') {
-        stream.set_read_timeout(Some(time_left(deadline)?))?;
-        match stream.read(&mut bytes[n_bytes..])? {
-            0 => break,
-            n_read => n_bytes += n_read,
-        }
-    }
-    let text = String::from_utf8_lossy(&bytes[..n_bytes]);
-    let line = text.lines().next().unwrap_or_default();
-    Ok(line.to_owned())
-}
-
-fn write(stream: &mut UnixStream, mut bytes: &[u8]) -> io::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while !bytes.is_empty() {
-        stream.set_write_timeout(Some(time_left(deadline)?))?;
-        let n_written = stream.write(bytes)?;
-        bytes = &bytes[n_written..];
-    }
-    Ok(())
-}
-
-fn time_left(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.checked_duration_since(Instant::now());
-    let left = left.filter(|left| !left.is_zero());
-    left.ok_or_else(|| ErrorKind::TimedOut.into())
 }

@@ -1,27 +1,17 @@
 //! Tests names that must exclude each other, and names that must not. They are asked for as clients
 //! do, so a name that is refused by itself is free for nobody.
 
-use super::{Key, draws_nothing, prototype};
+use super::{draws_nothing, look_alike, prototype};
 use crate::protocol::names;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_script::UnicodeScript;
 
-/// Returns the keys of a name, if the name is allowed at all.
-fn keys(given: &str) -> Option<Vec<Key>> {
-    let shown = names::check(given).ok()?;
-    Some(Key::all_of(&shown))
-}
-
 /// Whether the second name is free while the first, which is allowed, is taken.
 fn beside(first: &str, second: &str) -> bool {
-    let first = keys(first).unwrap_or_else(|| panic!("{first:?} is refused"));
-    let mut n_held = HashMap::new();
-    for text in first.iter().flat_map(Key::texts) {
-        *n_held.entry(text.clone()).or_insert(0) += 1;
-    }
-    keys(second).is_some_and(|second| second.iter().all(|key| key.is_free(&n_held)))
+    let first = names::check(first).unwrap_or_else(|_| panic!("{first:?} is refused"));
+    names::check(second).is_ok_and(|second| !look_alike(&second, &first))
 }
 
 /// Rows of names whose first one excludes all the others.

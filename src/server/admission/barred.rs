@@ -12,19 +12,25 @@ const MAX_ADDRESSES: usize = 1024;
 pub struct Barred(HashMap<IpAddr, Instant>);
 
 impl Barred {
-    /// Bars `address` from `now` on for so long. Of too many addresses it forgets the one that may come
-    /// back first.
+    /// Bars `address` from `now` on for so long, or longer if it already is. Of too many addresses it
+    /// forgets the one that may come back first.
     pub fn bar(&mut self, address: IpAddr, now: Instant, duration: Duration) {
         self.0.retain(|_, until| *until > now);
-        if self.0.len() >= MAX_ADDRESSES {
+        if self.0.len() >= MAX_ADDRESSES && !self.0.contains_key(&address) {
             let first = self.0.iter().min_by_key(|(_, until)| **until);
             if let Some(first) = first.map(|(address, _)| *address) {
                 self.0.remove(&first);
             }
         }
         if let Some(until) = now.checked_add(duration) {
-            self.0.insert(address, until);
+            let latest = self.0.entry(address).or_insert(until);
+            *latest = until.max(*latest);
         }
+    }
+
+    /// Lets `address` come back. Returns false if it already may.
+    pub fn forgive(&mut self, address: IpAddr, now: Instant) -> bool {
+        self.0.remove(&address).is_some_and(|until| until > now)
     }
 
     /// Returns how many minutes it takes until `address` may come back, begun ones included, if it may
@@ -60,6 +66,21 @@ mod tests {
         );
         assert_eq!((left(1, 540), left(2, 0)), (None, None));
         assert_eq!(barred.minutes_left(None, now), None);
+    }
+
+    #[test]
+    fn the_longest_time_counts_unless_it_is_forgiven() {
+        let now = Instant::now();
+        let mut barred = Barred::default();
+        for minutes in [5, 9, 1] {
+            barred.bar(address(1), now, Duration::from_mins(minutes));
+        }
+        assert_eq!(barred.minutes_left(Some(address(1)), now), Some(9));
+        assert!(barred.forgive(address(1), now));
+        assert!(!barred.forgive(address(1), now));
+        assert_eq!(barred.minutes_left(Some(address(1)), now), None);
+        barred.bar(address(1), now, Duration::from_mins(1));
+        assert!(!barred.forgive(address(1), now + Duration::from_mins(1)));
     }
 
     #[test]

@@ -22,13 +22,22 @@ pub fn origin(peer: Peer) -> Option<IpAddr> {
         Peer::Local => None,
         Peer::Ip { address, .. } if address.is_loopback() => None,
         Peer::Ip {
-            address: IpAddr::V6(address),
+            address,
             is_neighbour: false,
-        } => {
-            let [a, b, c, d, ..] = address.segments();
-            Some(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
-        }
+        } => Some(network(address)),
         Peer::Ip { address, .. } => Some(address),
+    }
+}
+
+/// Returns the first address of the network that a distant host usually owns: its /64, or with IPv4
+/// just its own address.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
     }
 }
 

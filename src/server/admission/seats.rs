@@ -6,16 +6,15 @@
 //! hold every seat that nobody else wants: in a full room, a newcomer evicts one of them.
 
 use super::barred::Barred;
-use super::origins::{Origins, origin};
+use super::origins::{Origins, network, origin};
+use super::refusal::Refusal;
 use crate::net::connection::{Connection, Peer};
-use crate::protocol::notice::Notice;
 use crate::room::event::ClientId;
-use crate::server::gauges::Gauge;
+use crate::server::gauges::{Doing, Gauge};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,8 +45,6 @@ struct State {
     unnamed: HashMap<Option<IpAddr>, BTreeSet<ClientId>>,
     origins: Origins,
     barred: Barred,
-    /// Why clients are asked to leave, until they have.
-    farewells: HashMap<ClientId, String>,
     closed: bool,
 }
 
@@ -67,75 +64,11 @@ pub struct Seat<'a> {
     gauge: Arc<Gauge>,
 }
 
-/// The reason why there is no seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// All seats are taken, and evicting an unnamed client has freed none in time.
-    Full,
-    /// The client's address already holds its share of the seats.
-    TooManyFromAddress,
-    /// The server is stopping.
-    Closed,
-    /// Somebody from the client's address was removed, and nobody may come back for so many minutes.
-    Barred(u64),
-}
-
 /// Somebody who was asked to leave.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Removed {
-    /// Whether the address may not come back yet, too. Loopback always may.
-    pub is_barred: bool,
-}
-
-impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Full,
-        Self::TooManyFromAddress,
-        Self::Closed,
-        Self::Barred(0),
-    ];
-
-    /// Returns its place among all of them.
-    pub fn number(self) -> usize {
-        match self {
-            Self::Full => 0,
-            Self::TooManyFromAddress => 1,
-            Self::Closed => 2,
-            Self::Barred(_) => 3,
-        }
-    }
-
-    /// Returns a word for it, for programs.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::TooManyFromAddress => "address",
-            Self::Closed => "stopping",
-            Self::Barred(_) => "barred",
-        }
-    }
-
-    /// Returns the notice for the client.
-    pub fn notice(self) -> Notice {
-        match self {
-            Self::Full => Notice::Full,
-            Self::TooManyFromAddress => Notice::TooManyFromAddress,
-            Self::Closed => Notice::Goodbye,
-            Self::Barred(n_minutes) => Notice::Barred(n_minutes),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Full => "the room is full",
-            Self::TooManyFromAddress => "one address has its share of the seats",
-            Self::Closed => "the server is stopping",
-            Self::Barred(_) => "its address may not come back yet",
-        })
-    }
+    /// The address that may not come back yet, if one was barred. Loopback always may.
+    pub barred: Option<IpAddr>,
 }
 
 impl Seats {
@@ -195,16 +128,28 @@ impl Seats {
     pub fn remove(&self, id: ClientId, why: String, bar: Option<Duration>) -> Option<Removed> {
         let mut state = self.state.lock();
         let taken = state.taken.get(&id)?;
-        let (origin, connection) = (taken.origin, Arc::clone(&taken.connection));
-        taken.gauge.ask_to_leave();
-        state.farewells.insert(id, why);
-        let is_barred = origin.zip(bar).is_some_and(|(address, duration)| {
+        let (connection, gauge) = (Arc::clone(&taken.connection), Arc::clone(&taken.gauge));
+        let barred = taken.origin.filter(|_| bar.is_some());
+        if let (Some(address), Some(duration)) = (barred, bar) {
             state.barred.bar(address, Instant::now(), duration);
-            true
-        });
+        }
         drop(state);
-        connection.end_reading();
-        Some(Removed { is_barred })
+        gauge.ask_to_leave(why);
+        if gauge.doing() == Doing::Leaves {
+            // It has said its last, and may take its time to hear the others'.
+            connection.cut();
+        } else {
+            connection.end_reading();
+        }
+        Some(Removed { barred })
+    }
+
+    /// Lets an address come back that was barred. Returns false if it was not.
+    pub fn forgive(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let barred = &mut self.state.lock().barred;
+        let now = Instant::now();
+        barred.forgive(address, now) | barred.forgive(network(address), now)
     }
 
     /// Closes the seats to newcomers, and wakes every session that waits for its client.
@@ -320,16 +265,6 @@ impl Seat<'_> {
         state.origins.try_join(origin, now)
     }
 
-    /// Returns what to tell a client that was asked to leave.
-    #[inline(never)]
-    pub fn farewell(&self) -> Notice {
-        let why = self.seats.state.lock().farewells.remove(&self.id);
-        match why.filter(|why| !why.is_empty()) {
-            Some(why) => Notice::AskedToLeaveFor(why),
-            None => Notice::AskedToLeave,
-        }
-    }
-
     /// Whether a newcomer has evicted this client.
     pub fn is_evicted(&self) -> bool {
         let state = self.seats.state.lock();
@@ -341,7 +276,6 @@ impl Drop for Seat<'_> {
     fn drop(&mut self) {
         let mut state = self.seats.state.lock();
         state.forget_unnamed(self.id);
-        state.farewells.remove(&self.id);
         let Some(taken) = state.taken.remove(&self.id) else {
             return;
         };
@@ -358,6 +292,7 @@ impl Drop for Seat<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::notice::Notice;
     use std::io::Read;
     use std::thread::Scope;
 
@@ -492,23 +427,25 @@ mod tests {
         ] {
             let seats = Seats::new(8);
             let seat = sit(&seats, 0, first, true).unwrap();
-            assert_eq!(
-                seats.remove(0, why(), bar),
-                Some(Removed { is_barred: true })
-            );
+            let removed = seats.remove(0, why(), bar).unwrap();
             assert!(seat.gauge().is_asked_to_leave());
-            assert_eq!(seat.farewell(), Notice::AskedToLeaveFor(why()));
+            assert_eq!(seat.gauge().farewell(), Notice::AskedToLeaveFor(why()));
             drop(seat);
             assert!(seats.remove(0, why(), None).is_none());
             let refusal = sit(&seats, 1, again, true).unwrap_err();
             assert_eq!(refusal, Refusal::Barred(10));
             assert!(sit(&seats, 2, other, true).is_ok());
+            // Whoever runs the server may write any address of those that are barred.
+            assert!(!seats.forgive(other.parse().unwrap()));
+            assert!(seats.forgive(again.parse().unwrap()));
+            assert!(!seats.forgive(removed.barred.unwrap()));
+            assert!(sit(&seats, 3, again, true).is_ok());
         }
         let seats = Seats::new(8);
         let seat = sit(&seats, 0, "127.0.0.1", true).unwrap();
         let removed = seats.remove(0, String::new(), bar);
-        assert_eq!(removed, Some(Removed { is_barred: false }));
-        assert_eq!(seat.farewell(), Notice::AskedToLeave);
+        assert_eq!(removed, Some(Removed { barred: None }));
+        assert_eq!(seat.gauge().farewell(), Notice::AskedToLeave);
         assert!(sit(&seats, 1, "127.0.0.1", true).is_ok());
     }
 

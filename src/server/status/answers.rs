@@ -4,7 +4,7 @@
 use super::Status;
 use crate::logging;
 use crate::net::listener::RECEIVE_BUFFER;
-use crate::server::admission::seats::Refusal;
+use crate::server::admission::refusal::Refusal;
 use crate::server::broadcaster::INBOX;
 use crate::server::gauges::{Doing, Gauge};
 use std::fmt::Write;
@@ -17,6 +17,7 @@ pub const HELP: &str = "\
 clients\tone line for each client: where its bytes wait, and what it has missed
 room\tthe numbers of the room, a key and a value to a line
 kick WHOM\task a client to leave; after a tab for how many seconds it is barred, after a tab why
+forgive ADDRESS\tlet a barred address come back
 GET /metrics\tthe totals, as Prometheus reads them
 help\tthis
 ";

@@ -1,8 +1,13 @@
-//! Asks a client to leave, when whoever runs the server says so on the status socket.
+//! Asks a client to leave, when whoever runs the server says so on the status socket, and lets its
+//! address come back.
 
 use super::Status;
+use crate::protocol::addressee::folded;
+use crate::protocol::lookalikes::look_alike;
 use crate::protocol::text;
 use crate::server::gauges::Gauge;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Maximum length of a reason, in characters.
@@ -10,66 +15,124 @@ const MAX_REASON: usize = 200;
 
 /// Why a request does nothing.
 const NOT_UNDERSTOOD: &str =
-    "no\tWrite kick NAME or kick #NUMBER, a tab, seconds or nothing, a tab, and why.\n";
+    "Write kick NAME or kick #NUMBER, a tab, seconds or nothing, a tab, and why.";
 
 impl Status<'_> {
     /// Does what `kick NAME⇥SECONDS⇥WHY` asks for, and returns one sentence after `yes` or `no`.
     pub(super) fn kick(&self, request: &str) -> String {
+        answer(self.removed(request))
+    }
+
+    /// Does what `forgive ADDRESS` asks for, and returns one sentence after `yes` or `no`.
+    pub(super) fn forgive(&self, request: &str) -> String {
+        answer(self.forgiven(request))
+    }
+
+    fn removed(&self, request: &str) -> Result<String, String> {
         let request = request.strip_prefix("kick ").unwrap_or_default();
         let mut parts = request.splitn(3, '\t');
         let wanted = parts.next().unwrap_or_default().trim();
         let bar = match parts.next().unwrap_or_default().trim() {
             "" => None,
-            seconds => match seconds.parse() {
-                Ok(seconds) => Some(Duration::from_secs(seconds)),
-                Err(_) => return NOT_UNDERSTOOD.to_owned(),
-            },
+            seconds => {
+                let seconds = seconds.parse().map_err(|_| NOT_UNDERSTOOD)?;
+                Some(Duration::from_secs(seconds))
+            }
         };
         if wanted.is_empty() {
-            return NOT_UNDERSTOOD.to_owned();
+            return Err(NOT_UNDERSTOOD.to_owned());
         }
         let gauges = self.seats.gauges();
-        let number = number(wanted);
-        let is_wanted = |gauge: &Gauge| number == Some(gauge.id) || is_called(gauge, wanted);
-        let mut found = gauges.iter().filter(|gauge| is_wanted(gauge));
-        let (found, another) = (found.next(), found.next());
-        if let (Some(one), Some(other)) = (found, another) {
-            return format!(
-                "no\tConnections #{} and #{} can both be meant: one has that number, the other that \
-                 name. Write the name of the first, or the number of the second.\n",
-                one.id, other.id
-            );
-        }
+        let gauge = find(wanted, &gauges)?;
         let why = reason(parts.next().unwrap_or_default());
-        let removed = found.and_then(|gauge| self.seats.remove(gauge.id, why, bar));
-        let (Some(gauge), Some(removed)) = (found, removed) else {
-            let wanted = text::clean(wanted);
-            return format!(
-                "no\tNobody here is {wanted}; \"trio-chat watch\" shows who is here.\n"
-            );
+        let removed = self.seats.remove(gauge.id, why, bar);
+        let removed = removed.ok_or_else(|| nobody(wanted))?;
+        let barred = match (removed.barred, bar) {
+            (_, None) => String::new(),
+            (None, _) => " Its address is this host's own, which is never barred.".to_owned(),
+            (Some(address), Some(bar)) => {
+                let time = time(bar.as_secs());
+                format!(" Nobody of {address} may come back for {time}.")
+            }
         };
         let id = gauge.id;
         let name = gauge.name();
         let name = name.map_or_else(String::new, |name| format!(", \"{name}\""));
-        let barred = match (bar, removed.is_barred) {
-            (None, _) => "",
-            (Some(_), true) => " Nobody of that address may come back until then.",
-            (Some(_), false) => " Its address is this host's own, which is never barred.",
-        };
         log::info!("Connection #{id}{name}: asked to leave.{barred}");
-        format!("yes\tConnection #{id}{name}, was asked to leave.{barred}\n")
+        Ok(format!(
+            "Connection #{id}{name}, was asked to leave.{barred}"
+        ))
+    }
+
+    fn forgiven(&self, request: &str) -> Result<String, String> {
+        let address = request.strip_prefix("forgive ").unwrap_or_default().trim();
+        let shown = text::clean(address);
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| format!("{shown} is no address; write one such as 192.0.2.7."))?;
+        if !self.seats.forgive(address) {
+            return Err(format!(
+                "{shown} is not barred; the log says which addresses are."
+            ));
+        }
+        let sentence = format!("{shown} may come back.");
+        log::info!("{sentence}");
+        Ok(sentence)
     }
 }
 
-/// Returns the number in `#7`.
-fn number(wanted: &str) -> Option<u64> {
-    wanted.strip_prefix('#')?.parse().ok()
+fn answer(outcome: Result<String, String>) -> String {
+    match outcome {
+        Ok(sentence) => format!("yes\t{sentence}\n"),
+        Err(sentence) => format!("no\t{sentence}\n"),
+    }
 }
 
-/// Whether a client has this name. No two have names that differ by case only.
-fn is_called(gauge: &Gauge, wanted: &str) -> bool {
-    let name = gauge.name();
-    name.is_some_and(|name| name.to_lowercase() == wanted.to_lowercase())
+/// Returns the client with this name or number. If there is none, a name may look like it: what is
+/// wanted was perhaps typed with the letters of another alphabet.
+fn find<'a>(wanted: &str, gauges: &'a [Arc<Gauge>]) -> Result<&'a Gauge, String> {
+    let number: Option<u64> = wanted.strip_prefix('#').and_then(|it| it.parse().ok());
+    let folded_wanted = folded(wanted);
+    let those_called = |is_meant: &dyn Fn(&str) -> bool| -> Vec<&Gauge> {
+        let gauges = gauges.iter().map(Arc::as_ref);
+        let is_called = |gauge: &&Gauge| {
+            number == Some(gauge.id) || gauge.name().is_some_and(|name| is_meant(&name))
+        };
+        gauges.filter(is_called).collect()
+    };
+    let mut found = those_called(&|name| folded(name) == folded_wanted);
+    if found.is_empty() {
+        found = those_called(&|name| look_alike(name, wanted));
+    }
+    match found[..] {
+        [] => Err(nobody(wanted)),
+        [gauge] => Ok(gauge),
+        [one, other, ..] if number == Some(one.id) || number == Some(other.id) => Err(format!(
+            "Connections #{} and #{} can both be meant: one has that number, the other that name. \
+             Write the name of the first, or the number of the second.",
+            one.id, other.id
+        )),
+        [one, other, ..] => Err(format!(
+            "Connections #{} and #{} both have names that look like that; write a number.",
+            one.id, other.id
+        )),
+    }
+}
+
+/// Returns a time in the largest unit of which it is a multiple.
+fn time(n_seconds: u64) -> String {
+    let (n_units, name) = match n_seconds {
+        it if it.is_multiple_of(3600) => (it / 3600, "hour"),
+        it if it.is_multiple_of(60) => (it / 60, "minute"),
+        it => (it, "second"),
+    };
+    let plural = if n_units == 1 { "" } else { "s" };
+    format!("{n_units} {name}{plural}")
+}
+
+fn nobody(wanted: &str) -> String {
+    let wanted = text::clean(wanted);
+    format!("Nobody here is {wanted}; \"trio-chat watch\" shows who is here.")
 }
 
 /// Returns a reason as its client may see it, without a full stop.
@@ -77,4 +140,22 @@ fn reason(given: &str) -> String {
     let cleaned = text::clean(given);
     let reason: String = cleaned.trim().chars().take(MAX_REASON).collect();
     reason.trim_end_matches(['.', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        for (n_seconds, expected) in [
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (600, "10 minutes"),
+            (3600, "1 hour"),
+            (5400, "90 minutes"),
+        ] {
+            assert_eq!(time(n_seconds), expected);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! needs root and iproute2.
 
 use super::{measure_for, row};
-use crate::support::{Output, Process, TestServer};
+use crate::support::{Output, Process, TestServer, trio_chat};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -206,6 +206,42 @@ fn l4_ten_people_a_second_join_from_one_address_and_another_need_not_wait() {
         &format!("the 30 in {took:.1?}, the one before {n_later} of them"),
         in_time.contains(&took) && n_later > 0,
     );
+}
+
+#[test]
+#[ignore = "long, and needs root: run by scripts/soak.sh"]
+fn l4_an_address_that_was_barred_stays_away_until_it_is_forgiven() {
+    let hosts = TwoHosts::new();
+    let server = hosts.server(&[]);
+    let kick = |words: &[&str]| {
+        let port = server.address.port().to_string();
+        let mut command = trio_chat();
+        let output = command.arg("kick").args(words).arg(port).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    for (route, other, number) in [(IPV4, IPV6, 0), (IPV6, IPV4, 4)] {
+        let name = format!("Guest {number}");
+        let hello = format!("{name}> hello");
+        let guest = hosts.join(route, &server, &name);
+        guest.output.wait_for(&hello);
+        let said = kick(&[&name, "--for", "2h"]);
+        guest.output.wait_for("* You were asked to leave. Goodbye!");
+        let barred = hosts.connect(route, &server);
+        let refusal = barred.output.wait_for("* ");
+        let other = hosts.join(other, &server, "Other");
+        other.output.wait_for("Other> hello");
+        drop(other);
+        kick(&["--forgive", route.from]);
+        let again = hosts.join(route, &server, &name);
+        again.output.wait_for(&hello);
+        row(
+            "L4",
+            &format!("{} is barred, and forgiven", route.from),
+            &format!("{} It reads \"{refusal}\", and then is in", said.trim_end()),
+            said.contains("may come back for 2 hours.")
+                && refusal == "* You may come back in 120 minutes.",
+        );
+    }
 }
 
 #[test]

@@ -1,7 +1,14 @@
 //! Whoever runs the server can ask anybody to leave: in whatever state they are, and told why.
 
-use crate::support::{Client, Process, TestServer, Tmux, clients, trio_chat, until};
-use std::process::Stdio;
+use crate::support::{
+    Client, Process, TestServer, Tmux, ask, clients, status_path, trio_chat, until,
+};
+use std::fs::{self, Permissions};
+use std::net::Shutdown;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use trio_chat::protocol::notice::Notice;
 
@@ -120,6 +127,108 @@ fn clients_without_a_name_and_such_as_do_not_read_are_removed_too() {
     assert!(start.elapsed() < Duration::from_secs(5));
     ada.mark("still here");
     drop(stuck);
+}
+
+#[test]
+fn one_who_leaves_but_does_not_read_is_cut_off_at_once() {
+    let server = TestServer::with(&["--rate", "0"]);
+    let stuck = Client::join(&server, "Stuck");
+    let mut ada = Client::join(&server, "Ada");
+    let text = "x".repeat(4000);
+    while clients(&server)[0].number("missed") == 0 {
+        ada.mark(&text);
+        ada.heard.clear();
+    }
+    // It says nothing more. Now it has ten seconds to read what waits.
+    stuck.stream.shutdown(Shutdown::Write).unwrap();
+    until("a client that leaves", || {
+        (clients(&server)[0].text("doing") == "leaves").then_some(())
+    });
+    assert_kicked(&server, &["Stuck"]);
+    server
+        .log
+        .wait_for("Connection #0, \"Stuck\": asked to leave.");
+    let start = Instant::now();
+    until("a free seat", || {
+        (clients(&server).len() == 1).then_some(())
+    });
+    assert!(start.elapsed() < Duration::from_secs(5));
+    drop(stuck);
+}
+
+#[test]
+fn letters_of_another_alphabet_hide_nobody() {
+    let server = TestServer::start();
+    let mut ada = Client::join(&server, "Ada");
+    let mut eve = Client::join(&server, "\u{0455}\u{0441}\u{043e}\u{0440}\u{0435}");
+    assert_kicked(&server, &["scope"]);
+    let heard = eve.hear_all();
+    assert_eq!(heard.last(), Some(&Notice::AskedToLeave.to_string()));
+    ada.mark("still here");
+    assert_eq!(kick(&server, &["scope"]).0, 1);
+}
+
+#[test]
+fn an_address_that_is_not_barred_needs_no_forgiveness() {
+    let server = TestServer::start();
+    let socket = status_path(&server);
+    let forgive = |address: &str| {
+        let output = trio_chat()
+            .args(["kick", "--socket"])
+            .arg(&socket)
+            .args(["--forgive", address])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = forgive("192.0.2.7");
+    assert_eq!(code, Some(1));
+    assert!(
+        said.starts_with("trio-chat: 192.0.2.7 is not barred"),
+        "{said}"
+    );
+    assert_eq!(forgive("Rick").0, Some(2));
+    assert!(ask(&socket, "forgive Rick").starts_with("no\tRick is no address"));
+}
+
+#[test]
+fn nobody_else_can_put_a_socket_where_it_is_looked_for() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not tested: it takes root");
+        return;
+    }
+    // Its folder in /tmp belongs to somebody else, who listens there.
+    let user = 65_533;
+    let folder = PathBuf::from(format!("/tmp/trio-chat-{user}"));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("1.sock");
+    let _ = fs::remove_file(&path);
+    let stranger = UnixListener::bind(&path).unwrap();
+    stranger.set_nonblocking(true).unwrap();
+    for path in [&folder, &path] {
+        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+    }
+    let program = std::env::temp_dir().join(format!("trio-chat-for-all-{}", std::process::id()));
+    fs::copy(env!("CARGO_BIN_EXE_trio-chat"), &program).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let output = Command::new("setpriv")
+        .args([&format!("--reuid={user}"), "--clear-groups"])
+        .arg(&program)
+        .args(["kick", "Rick", "1"])
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("RUNTIME_DIRECTORY")
+        .output()
+        .unwrap();
+    fs::remove_file(program).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("There is no status socket for port 1"),
+        "{said}"
+    );
+    assert!(stranger.accept().is_err(), "nobody has connected");
 }
 
 #[test]

@@ -107,6 +107,19 @@ fn o2_what_another_network_shows_is_not_guessed() {
 }
 
 #[test]
+fn keys_that_were_typed_at_the_view_do_not_reach_the_shell() {
+    let server = TestServer::start();
+    let terminal = Tmux::open(80);
+    terminal.run("", &format!("watch {} --seconds 2", server.address));
+    terminal.wait_for("Ctrl-C leaves");
+    terminal.says("echo typed at the view");
+    assert_eq!(terminal.end(), 0);
+    terminal.says("echo the end of it");
+    terminal.wait_for("the end of it");
+    assert!(!terminal.lines().join("\n").contains("typed at the view"));
+}
+
+#[test]
 fn the_view_on_a_terminal_shows_both_bots_and_leaves_it_as_before() {
     let server = TestServer::with(&["--queue", "4"]);
     let _slow = bot("slow", &server, "Slow");
@@ -195,17 +208,20 @@ fn a_link_is_shown_and_so_is_that_it_is_cut_off() {
 
 #[test]
 fn who_finds_no_server_is_told_so_in_one_sentence() {
+    let server = TestServer::start();
+    let port = server.address.port().to_string();
     for (arguments, code, part) in [
         (
             &["watch", "1"][..],
             1,
-            "There is no status socket for port 1;",
+            "There is no status socket for port 1, but for ",
         ),
         (
             &["watch", "--socket", "/nowhere/x"],
             1,
             "No server is at /nowhere/x",
         ),
+        (&["watch", "1"], 1, &port),
         (&["watch", "1", "2"], 2, "takes one address"),
     ] {
         let output = trio_chat().args(arguments).output().unwrap();
