@@ -2,7 +2,8 @@
 //! address come back. Whoever may use that may do it, so there is no other password.
 
 use crate::arguments::{one_address, port, value};
-use crate::net::status_socket::{ask, find};
+use crate::net::status_socket::place::find;
+use crate::net::status_socket::request::ask;
 use pico_args::Arguments;
 use std::net::IpAddr;
 use std::path::PathBuf;

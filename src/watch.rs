@@ -8,7 +8,8 @@ mod queues;
 mod bars;
 mod view;
 
-use crate::net::status_socket::{ask, find};
+use crate::net::status_socket::place::find;
+use crate::net::status_socket::request::ask;
 use crate::terminal;
 use options::Options;
 use queues::Queues;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use trio_chat::net::status_socket::candidates;
+use trio_chat::net::status_socket::place::candidates;
 
 /// The numbers of one client, by their heading.
 #[derive(Debug)]
