@@ -6,11 +6,13 @@ pub mod options;
 mod snapshot;
 mod queues;
 mod bars;
+mod looks;
 mod view;
 
 use crate::net::status_socket::place::find;
 use crate::net::status_socket::request::ask;
 use crate::terminal;
+use looks::Looks;
 use options::Options;
 use queues::Queues;
 use rustix::process::nice;
@@ -22,7 +24,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
-use view::{Looks, Size};
+use view::Size;
 
 /// Minimum time from one drawing to the next.
 const INTERVAL: Duration = Duration::from_millis(500);

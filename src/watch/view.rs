@@ -1,12 +1,14 @@
 //! Turns two snapshots into the lines of the view. It reads no clock, no file and no terminal.
 
+mod head;
+
 use super::bars::{bar, count, figure, fit};
+use super::looks::Looks;
 use super::snapshot::{Client, Snapshot};
-use crate::room::frame::FULL_FRAME;
 use crate::room::outbox::MAX_BYTES;
+use head::head;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::env;
 
 /// Minimum width, in columns.
 const MIN_COLUMNS: usize = 80;
@@ -26,15 +28,6 @@ const MAX_NAME: usize = 32;
 const RATE: usize = 4;
 const READER: usize = 10;
 const MISSED: usize = 7;
-
-/// How the view is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Looks {
-    /// Whether bars and troubles have colours.
-    pub colored: bool,
-    /// Whether only ASCII is drawn.
-    pub ascii: bool,
-}
 
 /// The size of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,37 +54,6 @@ struct Row<'a> {
 struct Widths {
     name: usize,
     bar: usize,
-}
-
-impl Looks {
-    /// Returns the looks that the environment allows.
-    pub fn of_environment(is_terminal: bool) -> Self {
-        let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        let locale = variable("LC_ALL").or_else(|| variable("LC_CTYPE"));
-        let locale = locale.or_else(|| variable("LANG")).unwrap_or_default();
-        let locale = locale.to_lowercase();
-        Self {
-            colored: is_terminal && variable("NO_COLOR").is_none(),
-            ascii: !locale.contains("utf-8") && !locale.contains("utf8"),
-        }
-    }
-
-    fn paint(self, style: &str, text: String) -> String {
-        if self.colored && !text.trim().is_empty() {
-            format!("\x1b[{style}m{text}\x1b[0m")
-        } else {
-            text
-        }
-    }
-
-    fn symbols(self, text: &str) -> String {
-        if self.ascii {
-            let text = text.replace('▶', ">").replace(['─', '–'], "-");
-            text.replace('…', "...")
-        } else {
-            text.to_owned()
-        }
-    }
 }
 
 /// Returns the view of `now`, with what has changed since `before`.
@@ -157,79 +119,6 @@ fn rows<'a>(now: &'a Snapshot, before: Option<&Snapshot>) -> Vec<Row<'a>> {
         (Reverse(waiting(client)), Reverse(client.missed), client.id)
     });
     rows
-}
-
-/// Returns the lines about the whole room.
-fn head(
-    now: &Snapshot,
-    before: Option<&Snapshot>,
-    title: &str,
-    rows: &[Row<'_>],
-    looks: Looks,
-    n_columns: usize,
-) -> Vec<String> {
-    let room = &now.room;
-    let seconds = seconds_since(now, before);
-    let rate = |key| {
-        let earlier = before.map_or(room.number(key), |it| it.room.number(key));
-        as_float(room.number(key).saturating_sub(earlier)) / seconds
-    };
-    let total = |number: fn(&Client) -> u64| {
-        let all = rows.iter().map(|row| number(row.client));
-        figure(all.fold(0, u64::saturating_add)) + "B"
-    };
-    let n_paced = rows
-        .iter()
-        .filter(|row| row.client.doing == "paced")
-        .count();
-    let queue = room.number("queue").max(1);
-    let is_slow = |row: &&Row<'_>| row.missed > 0 || row.client.frames >= queue;
-    let n_slow = rows.iter().filter(is_slow).count();
-    let mut lines = vec![
-        looks.paint(
-            "1",
-            fit(
-                &format!(
-                    "Trio Chat {title}   {} of {} here   up {}   Ctrl-C leaves",
-                    count(room.number("clients"), 9),
-                    count(room.number("seats"), 9),
-                    time(room.number("up_s")),
-                ),
-                n_columns,
-                looks.ascii,
-            )
-            .trim_end()
-            .to_owned(),
-        ),
-        format!(
-            "in   {:>6} wait, {:<14} room  inbox {}/{}  frame {}/{}  {:.1} lines/s",
-            total(|it| it.queues.n_bytes()[0]),
-            format!("{n_paced} paced"),
-            count(room.number("inbox"), 5),
-            count(room.number("inbox_max"), 5),
-            figure(room.number("frame_bytes")),
-            figure(FULL_FRAME as u64),
-            rate("messages"),
-        ),
-        format!(
-            "out  {:>6} wait, {:<14} missed {} in all, {:.1}/s now",
-            total(|it| it.queues.n_bytes()[1].saturating_add(it.bytes)),
-            format!("{n_slow} slow"),
-            count(room.number("missed"), 13),
-            rate("missed"),
-        ),
-    ];
-    if let Some(link) = room.text("link") {
-        let style = if link == "up" { "32" } else { "1;31" };
-        let link = looks.paint(style, fit(link, 7, looks.ascii));
-        lines.push(format!(
-            "link {link} {} messages behind, {} wait to be said",
-            count(room.number("link_behind"), 13),
-            count(room.number("link_unsaid"), 13),
-        ));
-    }
-    lines.push(String::new());
-    lines
 }
 
 /// Returns the two lines above the rows.
@@ -322,15 +211,6 @@ fn per_second(rate: f64) -> String {
         format!("{rate:.1}")
     } else {
         figure(rounded(rate))
-    }
-}
-
-fn time(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
     }
 }
 
