@@ -4,6 +4,7 @@
 //! Whatever else a session sends must not overtake what it has said. So it waits here until that was
 //! heard, unless the link is cut off. Names and letters are left to the files below.
 
+mod freed;
 mod names;
 mod mail;
 
@@ -21,7 +22,8 @@ use crate::room::event::{ClientId, Event, Outgoing};
 use crate::server::elsewhere::{Present, Question};
 use crate::server::session::roster::Roster;
 use crossbeam_channel::{Receiver, Sender, after, never, select};
-use std::collections::{HashMap, HashSet};
+use freed::Freed;
+use std::collections::HashMap;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -73,12 +75,7 @@ pub struct Uplink<'a> {
     /// Where the last batch stands that was said.
     answered: Place,
     registry: Registry,
-    /// The numbers of names that are free, each with that of the line before.
-    freed: Vec<(u64, u64)>,
-    /// The numbers of names that will be, when all that their owners have said was taken.
-    leaving: Vec<u64>,
-    /// Clients whose leave was taken, and whose names were not freed yet.
-    left: HashSet<ClientId>,
+    freed: Freed,
     /// Names that somebody else has got, and that were not replaced yet.
     lost: Vec<Lost>,
     /// Clients whose name somebody else has got, with what their lines began with and should.
@@ -105,9 +102,7 @@ impl<'a> Uplink<'a> {
             deferred: Deferred::default(),
             answered: Place::default(),
             registry: Registry::default(),
-            freed: Vec::new(),
-            leaving: Vec::new(),
-            left: HashSet::new(),
+            freed: Freed::default(),
             lost: Vec::new(),
             renamed: HashMap::new(),
             present: None,
@@ -140,8 +135,7 @@ impl<'a> Uplink<'a> {
         let (no_events, no_questions) = (never(), never());
         let said = Some(&self.ends.said).filter(|_| !self.is_full());
         // A name that is free is given free before somebody else may ask for it.
-        let has_freed = !self.freed.is_empty() || !self.leaving.is_empty();
-        let questions = Some(&self.ends.questions).filter(|_| !has_freed);
+        let questions = Some(&self.ends.questions).filter(|_| self.freed.is_empty());
         select! {
             recv(said.unwrap_or(&no_events)) -> event => if let Ok(event) = event {
                 self.take(event);
@@ -173,10 +167,7 @@ impl<'a> Uplink<'a> {
             || self.in_flight.is_some()
             || self.waiting.n_lines() > 0
             || self.registry.has_changes()
-            || self
-                .freed
-                .iter()
-                .any(|(after, _)| *after < self.first_unsaid());
+            || !self.freed.due(self.first_unsaid()).is_empty();
         if has_work {
             self.next_try
         } else {
@@ -200,7 +191,7 @@ impl<'a> Uplink<'a> {
                 }
                 event => {
                     if let Event::Leave(id) = event {
-                        self.left.insert(id);
+                        self.freed.note_leave(id);
                     }
                     self.deferred.push(event, self.waiting.next() - 1);
                 }

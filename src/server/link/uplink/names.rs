@@ -10,7 +10,6 @@ use crate::server::link::answers::Failure;
 use crate::server::link::engine::Engine;
 use crate::server::link::health::Direction;
 use crate::server::link::registry::{self, Lost};
-use std::mem;
 use std::time::{Duration, Instant};
 
 /// Number of names to try in place of one that was lost.
@@ -72,43 +71,29 @@ impl Uplink<'_> {
         }
     }
 
-    /// Notes which names are free, once all that their owners have said was taken.
+    /// Notes which names are free.
     pub(super) fn note_freed(&mut self) {
-        self.leaving.extend(self.ends.roster.take_freed());
-        if self.leaving.is_empty() {
-            return;
-        }
+        let numbers = self.ends.roster.take_freed();
         // An owner that left while the link was cut off has not left by this way.
         let is_drained = self.ends.said.is_empty();
         let after = self.waiting.next() - 1;
-        for number in mem::take(&mut self.leaving) {
-            let owner = self.registry.owner(number);
-            if is_drained || owner.is_none_or(|id| self.left.contains(&id)) {
-                owner.map(|id| self.left.remove(&id));
-                self.freed.push((after, number));
-            } else {
-                self.leaving.push(number);
-            }
-        }
+        let owner = |number| self.registry.owner(number);
+        self.freed.note(numbers, after, is_drained, owner);
     }
 
     /// Gives names free whose owners have nothing more to say.
     pub(super) fn free(&mut self) -> Result<(), Failure> {
-        let Some(engine) = &mut self.engine else {
+        let first_unsaid = self.first_unsaid();
+        let numbers = self.freed.due(first_unsaid);
+        let Some(engine) = self.engine.as_mut().filter(|_| !numbers.is_empty()) else {
             return Ok(());
         };
-        let first_unsaid = self.in_flight.as_ref().unwrap_or(&self.waiting).first;
-        let is_due = |(after, _): &(u64, u64)| *after < first_unsaid;
-        let due = self.freed.iter().filter(|freed| is_due(freed));
-        let numbers: Vec<_> = due.map(|(_, number)| *number).collect();
         for id in numbers.iter().filter_map(|it| self.registry.owner(*it)) {
             self.renamed.remove(&id);
         }
-        if !numbers.is_empty() {
-            self.present = None;
-        }
+        self.present = None;
         self.registry.free(engine, &numbers)?;
-        self.freed.retain(|freed| !is_due(freed));
+        self.freed.forget(first_unsaid);
         Ok(())
     }
 
@@ -143,8 +128,7 @@ impl Uplink<'_> {
                     self.present = None;
                 }
                 if answer.send(claimed.clone()).is_err() && claimed == Claim::Taken {
-                    let after = self.waiting.next() - 1;
-                    self.freed.push((after, name));
+                    self.freed.push(name, self.waiting.next() - 1);
                 }
             }
             Question::Who(answer) => match self.who() {
