@@ -122,10 +122,14 @@ fn screen(lines: &[String]) -> String {
     let mut screen = "\x1b[?2026h\x1b[H".to_owned();
     for (number, line) in lines.iter().enumerate() {
         let end = if number == 0 { "" } else { "\r\n" };
+        // Behind a line as wide as the screen, the cursor is still on its last character, so that one
+        // would be erased too.
+        let is_last = number + 1 == lines.len();
+        let erase = if is_last { "\x1b[J" } else { "\x1b[K" };
         // Writing to a string never fails.
-        let _ = write!(screen, "{end}{line}\x1b[K");
+        let _ = write!(screen, "{end}{erase}{line}");
     }
-    screen + "\x1b[J\x1b[?2026l"
+    screen + "\x1b[?2026l"
 }
 
 fn size() -> Size {

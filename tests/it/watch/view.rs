@@ -179,8 +179,12 @@ fn two_may_watch_at_a_time() {
         terminal.wait_for("Ada ");
     }
     let _bob = Client::join(&server, "Bob");
-    for terminal in &terminals {
-        terminal.wait_for("Bob ");
+    for (terminal, n_columns) in terminals.iter().zip([80, 100]) {
+        terminal.wait_until("Bob, and both rows up to the last column", |lines| {
+            let table = lines.iter().skip_while(|line| !line.starts_with("name "));
+            let widths: Vec<_> = table.map(|line| line.chars().count()).collect();
+            widths == [n_columns; 3]
+        });
     }
 }
 
