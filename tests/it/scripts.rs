@@ -219,7 +219,7 @@ fn scripts_refuse_wrong_options_in_one_sentence() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
     }
-    for name in ["spam_client.sh", "cluster.sh"] {
+    for name in ["spam_client.sh", "cluster.sh", "pictures.sh"] {
         let output = script(name).arg("--frobnicate").output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}");
     }
