@@ -18,6 +18,7 @@ use queues::Queues;
 use rustix::process::nice;
 use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetwinsize};
 use snapshot::Snapshot;
+use std::collections::VecDeque;
 use std::env;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -28,6 +29,9 @@ use view::Size;
 
 /// Minimum time from one drawing to the next.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Number of drawings over which rates are taken. Over one, five lines a second look like four or six.
+const RATE_OVER: usize = 4;
 
 /// Looking takes at most one part in this many of the time.
 const SHARE: u32 = 20;
@@ -70,7 +74,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         terminal::set_changed(false);
         watched
     } else {
-        thread::sleep(INTERVAL);
+        thread::sleep(2 * INTERVAL);
         let lines = view::lines(
             &take(&path)?,
             Some(&first),
@@ -88,21 +92,25 @@ pub fn run(options: &Options) -> Result<(), String> {
 fn watch(
     path: &Path,
     title: &str,
-    mut last: Snapshot,
+    first: Snapshot,
     deadline: Option<Instant>,
 ) -> Result<(), String> {
     let looks = Looks::of_environment(true);
     // Whoever looks on must not take the time of those who work. If this fails, it does.
     let _ = nice(NICENESS);
     print(BEGIN)?;
+    let mut seen = VecDeque::from([first]);
     let mut cost = Duration::ZERO;
     while deadline.is_none_or(|deadline| Instant::now() < deadline) {
         thread::sleep(INTERVAL.max(cost * SHARE));
         let start = Instant::now();
         let now = take(path)?;
-        let lines = view::lines(&now, Some(&last), title, looks, size());
+        let lines = view::lines(&now, seen.front(), title, looks, size());
         print(&screen(&lines))?;
-        last = now;
+        seen.push_back(now);
+        if seen.len() > RATE_OVER {
+            seen.pop_front();
+        }
         cost = start.elapsed();
     }
     Ok(())

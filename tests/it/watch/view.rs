@@ -60,7 +60,7 @@ fn o2_each_byte_is_shown_where_it_waits() {
         let is_paced = row[4] == "paced" && row[5].ends_with('%');
         (waits && is_paced).then_some(row)
     });
-    // The rate is 5, seen for half a second.
+    // The rate is 5, seen for a second.
     let rate: f64 = spam[1].parse().unwrap();
     assert!((1.0..9.0).contains(&rate), "{spam:?}");
     let paced: u32 = spam[5].trim_end_matches('%').parse().unwrap();
