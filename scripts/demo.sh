@@ -41,6 +41,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cargo build --release --quiet --manifest-path "$root/Cargo.toml"
 target=${CARGO_TARGET_DIR:-$root/target}
 work=$(mktemp -d)
+# The status socket is there too.
+export XDG_RUNTIME_DIR=$work
+unset RUNTIME_DIRECTORY
 pids=()
 
 # Those started last go first, so that the bots do not see their server go.
@@ -81,8 +84,9 @@ terminal=${COLUMNS:-}
 if [[ -z "$terminal" && -t 1 ]]; then
     terminal=$(tput cols 2>/dev/null || true)
 fi
+[[ "$terminal" =~ ^[1-9][0-9]{0,3}$ ]] || terminal=105
 # Time and two bots take 53 columns; the server has the rest.
-server_width=$((${terminal:-105} - 53))
+server_width=$((terminal - 53))
 ((server_width >= 20)) || server_width=20
 
 row() {
@@ -116,7 +120,10 @@ show() {
 }
 
 if [[ -t 1 ]]; then
-    "$target/release/trio-chat" watch "$address" --seconds "$seconds"
+    # In the background, so that a signal need not wait for its end.
+    "$target/release/trio-chat" watch "$address" --seconds "$seconds" &
+    pids+=($!)
+    wait "${pids[-1]}"
 else
     row time 'spam bot' 'slow bot' server
     row -------- -------------------- ------------------- --------------------
@@ -142,14 +149,16 @@ at() {
     date -d "$(grep -m 1 "$1" "$work/server" | cut -d' ' -f1)" +%s
 }
 echo
-if [[ -n "$stall" ]] && ((drops > 0)); then
-    after=$(($(at 'queue is full!') - $(at 'name set to')))
-    echo "Seen: the spam bot's line #${stall% *} had to wait ${stall#* } s for the server (backpressure)," \
-        "and from second $after on the slow bot missed $n_missed messages (slow consumer)," \
-        "while the server waited for neither."
-elif [[ -n "$stall" ]]; then
-    echo "Seen: the spam bot's line #${stall% *} had to wait ${stall#* } s for the server (backpressure);" \
-        "the slow bot misses messages after some 12 seconds."
-else
-    echo "Nothing was seen in $seconds s: the first stall comes after a few seconds, so take more."
-fi
+{
+    if [[ -n "$stall" ]] && ((drops > 0)); then
+        after=$(($(at 'queue is full!') - $(at 'name set to')))
+        echo "Seen: the spam bot's line #${stall% *} had to wait ${stall#* } s for the server (backpressure)," \
+            "and from second $after on the slow bot missed $n_missed messages (slow consumer)," \
+            "while the server waited for neither."
+    elif [[ -n "$stall" ]]; then
+        echo "Seen: the spam bot's line #${stall% *} had to wait ${stall#* } s for the server (backpressure);" \
+            "the slow bot misses messages after some 12 seconds."
+    else
+        echo "Nothing was seen in $seconds s: the first stall comes after a few seconds, so take more."
+    fi
+} | fold -s -w 80

@@ -2,7 +2,7 @@
 //! command's own options are left to its file.
 
 use pico_args::Arguments;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -62,10 +62,17 @@ pub fn one_address(arguments: Arguments) -> Result<String, String> {
     }
 }
 
-/// Returns the port of an address, as [`one_address`] returns it.
-pub fn port(address: &str) -> u16 {
-    let port = address.rsplit(':').next();
-    port.and_then(|port| port.parse().ok()).unwrap_or_default()
+/// Returns the port of an address of this host, as [`one_address`] returns it.
+///
+/// # Errors
+/// One sentence, if it is an address of another host.
+pub fn own_port(address: &str) -> Result<u16, String> {
+    let resolved = address.to_socket_addrs();
+    let mut resolved = resolved.map_err(|error| format!("cannot find {address}: {error}"))?;
+    // Only a host's own addresses can be bound.
+    let is_own = |it: &SocketAddr| it.ip().is_loopback() || UdpSocket::bind((it.ip(), 0)).is_ok();
+    let own = resolved.find(is_own).map(|address| address.port());
+    own.ok_or_else(|| format!("{address} is not on this host; log in there"))
 }
 
 /// Parses a rate, in lines per second, and returns the time between two lines; zero means no limit.

@@ -1,9 +1,10 @@
 //! Asks a client of a server on this host to leave, through the server's status socket, or lets an
 //! address come back. Whoever may use that may do it, so there is no other password.
 
-use crate::arguments::{one_address, port, value};
+use crate::arguments::{one_address, own_port, value};
 use crate::net::status_socket::place::find;
 use crate::net::status_socket::request::ask;
+use crate::protocol::text;
 use pico_args::Arguments;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,8 +17,9 @@ Usage:
 
 The client is told, gets what waits for it for a second at most, and is then
 disconnected. Numbers are those of the server's log; trio-chat watch shows the
-numbers of those that have no name. ADDR is the server's address
-[127.0.0.1:1234]. Whoever may use its status socket may do this.
+numbers of those that have no name. A name with spaces needs quotes. ADDR is
+the server's address [127.0.0.1:1234]. Whoever may use its status socket may do
+this.
 
 Options:
   --for TIME              let nobody of that address come back for 90s, 10m, 2h
@@ -64,9 +66,10 @@ impl Options {
                 format!("kick {}\t{seconds}\t{}", plain(&whom), plain(&why))
             }
         };
+        let port = one_address(arguments).and_then(|address| own_port(&address));
         Ok(Self {
             request,
-            port: port(&one_address(arguments)?),
+            port: port.map_err(|error| format!("{error}; a name with spaces needs quotes"))?,
             socket,
         })
     }
@@ -83,8 +86,8 @@ pub fn run(options: &Options) -> Result<String, String> {
     };
     let answer = ask(&path, &options.request)?;
     match answer.split_once('\t') {
-        Some(("yes", sentence)) => Ok(plain(sentence.trim_end()) + "\n"),
-        Some(("no", sentence)) => Err(plain(sentence.trim_end())),
+        Some(("yes", sentence)) => Ok(text::clean(sentence.trim_end()).into_owned() + "\n"),
+        Some(("no", sentence)) => Err(text::clean(sentence.trim_end()).into_owned()),
         _ => Err("The server does not understand this; is it of an earlier version?".to_owned()),
     }
 }

@@ -12,7 +12,9 @@ use trio_chat::{join, kick, logging, server, signals, watch};
 /// Exit code for a command line that makes no sense.
 const WRONG_USAGE: u8 = 2;
 
-const COMMANDS: [&str; 7] = ["serve", "join", "watch", "kick", "spam", "slow", "crowd"];
+const COMMANDS: [&str; 8] = [
+    "serve", "join", "watch", "kick", "spam", "slow", "crowd", "help",
+];
 
 const HELP: &str = "\
 Trio Chat: one chat room over plain TCP
@@ -40,10 +42,7 @@ enum Failure {
 fn main() -> ExitCode {
     let (message, code) = match run(Arguments::from_env()) {
         Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::WrongUsage(message)) => {
-            let hint = format!("{message} (see trio-chat --help)");
-            (hint, ExitCode::from(WRONG_USAGE))
-        }
+        Err(Failure::WrongUsage(message)) => (message, ExitCode::from(WRONG_USAGE)),
         Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
     };
     // The journal knows who says it, and takes the number for a priority. If it can't be written,
@@ -58,7 +57,8 @@ fn main() -> ExitCode {
 }
 
 fn run(mut arguments: Arguments) -> Result<(), Failure> {
-    let command = command(&mut arguments);
+    let command = command(&mut arguments)?;
+    let usage = Usage(command.as_deref());
     let done = if arguments.contains(["-h", "--help"]) {
         print(help(command.as_deref()))
     } else if arguments.contains(["-V", "--version"]) {
@@ -66,38 +66,53 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
     } else {
         match command.as_deref().unwrap_or("serve") {
             "join" => {
-                let options = usage(join::options::Options::parse(arguments))?;
-                usage(join::check(&options))?;
+                let options = usage.of(join::options::Options::parse(arguments))?;
+                usage.of(join::check(&options))?;
                 join::run(options)
             }
-            "watch" => watch::run(&usage(watch::options::Options::parse(arguments))?),
+            "watch" => watch::run(&usage.of(watch::options::Options::parse(arguments))?),
             "kick" => {
-                let said = kick::run(&usage(kick::Options::parse(arguments))?);
+                let said = kick::run(&usage.of(kick::Options::parse(arguments))?);
                 said.and_then(|sentence| print(&sentence))
             }
-            "spam" => run_bot(&usage(bots::Options::parse(arguments))?, spam::run),
-            "slow" => run_bot(&usage(bots::Options::parse(arguments))?, slow::run),
-            "crowd" => crowd::run(&usage(crowd::Options::parse(arguments))?),
-            _ => serve(&usage(Options::parse(arguments))?),
+            "spam" => run_bot(&usage.of(bots::Options::parse(arguments))?, spam::run),
+            "slow" => run_bot(&usage.of(bots::Options::parse(arguments))?, slow::run),
+            "crowd" => crowd::run(&usage.of(crowd::Options::parse(arguments))?),
+            "help" => print(help(self::command(&mut arguments)?.as_deref())),
+            _ => serve(&usage.of(Options::parse(arguments))?),
         }
     };
     done.map_err(Failure::Failed)
 }
 
-fn usage<T>(options: Result<T, String>) -> Result<T, Failure> {
-    options.map_err(Failure::WrongUsage)
+/// The command whose help says what its words mean, if one is given.
+struct Usage<'a>(Option<&'a str>);
+
+impl Usage<'_> {
+    fn of<T>(&self, options: Result<T, String>) -> Result<T, Failure> {
+        options.map_err(|message| {
+            let command = self.0.map_or_else(String::new, |name| format!(" {name}"));
+            Failure::WrongUsage(format!("{message} (see trio-chat{command} --help)"))
+        })
+    }
 }
 
 /// Removes and returns the command, if the first word is one. Otherwise the words are options and
 /// addresses of `serve`.
-fn command(arguments: &mut Arguments) -> Option<String> {
+fn command(arguments: &mut Arguments) -> Result<Option<String>, Failure> {
     let mut behind = arguments.clone();
-    let word = behind.subcommand().ok().flatten()?;
-    let is_command = COMMANDS.contains(&word.as_str());
-    is_command.then(|| {
+    let Some(word) = behind.subcommand().ok().flatten() else {
+        return Ok(None);
+    };
+    if COMMANDS.contains(&word.as_str()) {
         *arguments = behind;
-        word
-    })
+        return Ok(Some(word));
+    }
+    // An address has a digit or a colon in it.
+    if word.chars().all(char::is_alphabetic) {
+        return Usage(None).of(Err(format!("there is no command \"{word}\"")));
+    }
+    Ok(None)
 }
 
 fn help(command: Option<&str>) -> &'static str {

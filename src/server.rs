@@ -32,6 +32,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use handle::{Presence, RoomHandle};
 use link::{Link, Running};
 use options::Options;
+use sd_notify::NotifyState;
 use shared::{Config, Shared};
 use status::Status;
 use std::convert::Infallible;
@@ -181,6 +182,10 @@ impl Server {
                 .and_then(|_| self.start_acceptors(scope, &handle))
                 .and_then(|()| {
                     self.start_status(scope, &handle, running, status);
+                    // Whoever waits for the service to start may connect now.
+                    if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
+                        log::warn!("Cannot tell systemd that the room is open: {error}");
+                    }
                     select! {
                         recv(stop) -> _ => {
                             log::info!("Stopping");

@@ -17,6 +17,7 @@ use options::Options;
 use queues::Queues;
 use rustix::process::nice;
 use rustix::termios::{LocalModes, SpecialCodeIndex, tcgetwinsize};
+use rustix::time::{ClockId, clock_gettime};
 use snapshot::Snapshot;
 use std::collections::VecDeque;
 use std::env;
@@ -33,7 +34,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Number of drawings over which rates are taken. Over one, five lines a second look like four or six.
 const RATE_OVER: usize = 4;
 
-/// Looking takes at most one part in this many of the time.
+/// Looking takes at most one part in this many of a processor's time.
 const SHARE: u32 = 20;
 
 /// How much the view lets others go first: as much as can be.
@@ -100,10 +101,14 @@ fn watch(
     let _ = nice(NICENESS);
     print(BEGIN)?;
     let mut seen = VecDeque::from([first]);
-    let mut cost = Duration::ZERO;
-    while deadline.is_none_or(|deadline| Instant::now() < deadline) {
-        thread::sleep(INTERVAL.max(cost * SHARE));
-        let start = Instant::now();
+    let mut pause = INTERVAL;
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        thread::sleep(left.map_or(pause, |left| left.min(pause)));
+        if left.is_some_and(|left| left <= pause) {
+            return Ok(());
+        }
+        let spent = time_spent();
         let now = take(path)?;
         let lines = view::lines(&now, seen.front(), title, looks, size());
         print(&screen(&lines))?;
@@ -111,9 +116,14 @@ fn watch(
         if seen.len() > RATE_OVER {
             seen.pop_front();
         }
-        cost = start.elapsed();
+        pause = INTERVAL.max(SHARE * time_spent().saturating_sub(spent));
     }
-    Ok(())
+}
+
+/// Returns for how long this thread has used the processor, which takes no account of waiting.
+fn time_spent() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn take(path: &Path) -> Result<Snapshot, String> {

@@ -103,7 +103,11 @@ impl Drop for StatusSocket {
 /// rights, and replaces one that nobody answers.
 fn bind(path: &Path) -> io::Result<StatusSocket> {
     let temporary = path.with_file_name(format!(".{}", process::id()));
-    let _ = fs::remove_file(&temporary);
+    let found = fs::symlink_metadata(&temporary);
+    if found.is_ok_and(|file| file.file_type().is_socket()) {
+        // A server of this number was killed while it was here.
+        fs::remove_file(&temporary)?;
+    }
     let earlier = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
     let bound = UnixListener::bind(&temporary);
     umask(earlier);

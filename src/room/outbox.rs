@@ -8,7 +8,7 @@
 //! channel: `recv` spins before it parks, and a thousand writers spinning for one broadcaster cost
 //! more than the writes.
 
-use super::frame::Frame;
+use super::frame::{FULL_FRAME, Frame};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use std::io;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use std::time::Duration;
 /// Maximum number of bytes that wait in one outbox. It bounds memory, and how far behind a slow
 /// client can be.
 pub const MAX_BYTES: usize = 512 * 1024;
+
+/// With more bytes than this, an outbox has no room for another full frame.
+pub const HARDLY_FITS: usize = MAX_BYTES - FULL_FRAME;
 
 /// A frame on its way to one client.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use super::shared::Shared;
 use crate::net::status_socket::StatusSocket;
 use crate::net::status_socket::request::Hurried;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicU64;
 use std::thread;
@@ -21,6 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Maximum length of a request, in bytes.
 const MAX_REQUEST: u64 = 1024;
+
+/// Maximum time to read what comes after a request, and its maximum length, in bytes.
+const LINGER: Duration = Duration::from_millis(100);
+const MAX_REST: u64 = 64 * 1024;
 
 /// Pause after the system has failed to accept.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -70,9 +75,16 @@ impl Status<'_> {
             "room" => self.room(),
             "kick" => self.kick(request),
             "forgive" => self.forgive(request),
-            "GET" if request.split(' ').nth(1) == Some("/metrics") => self.metrics(),
+            "GET" => match request.split([' ', '?']).nth(1) {
+                Some("/metrics") => self.metrics(),
+                _ => answers::NOT_FOUND.to_owned(),
+            },
             _ => answers::HELP.to_owned(),
         };
-        Hurried::new(stream, PATIENCE).write_all(answer.as_bytes())
+        Hurried::new(stream.try_clone()?, PATIENCE).write_all(answer.as_bytes())?;
+        stream.shutdown(Shutdown::Write)?;
+        // If it was closed with unread bytes, such as a long HTTP request, the answer could be lost.
+        let rest = Hurried::new(stream, LINGER).take(MAX_REST);
+        io::copy(&mut { rest }, &mut io::sink()).map(drop)
     }
 }

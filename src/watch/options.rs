@@ -1,6 +1,6 @@
 //! Parses the command line of `trio-chat watch`.
 
-use crate::arguments::{one_address, port, seconds, value};
+use crate::arguments::{one_address, own_port, seconds, value};
 use pico_args::Arguments;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,8 +13,9 @@ Usage:
 Shows for each client of a server of yours on this host where its bytes wait:
 at its own end, in our receive queue, at the reader's pace, in its outbox, in
 our send queue, at its other end; and what it has missed. Who waits most comes
-first. ADDR is the server's address [127.0.0.1:1234]; its port says which one.
-Ctrl-C leaves. Without a terminal it prints one table and ends.
+first. What this host cannot see is shown as -. ADDR is the server's address
+[127.0.0.1:1234]; its port says which one. Ctrl-C leaves. Without a terminal it
+prints one table and ends.
 
 Options:
   --socket PATH           status socket of the server, instead of ADDR
@@ -44,7 +45,7 @@ impl Options {
         let duration = value(&mut arguments, "--seconds", seconds)?;
         let address = one_address(arguments)?;
         Ok(Self {
-            port: port(&address),
+            port: own_port(&address)?,
             address,
             socket,
             duration,

@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+/// Maximum number of clients. No server has so many.
+const MAX_CLIENTS: usize = 100_000;
+
 /// What was seen at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -69,7 +72,10 @@ impl Snapshot {
         let heading: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
         Self {
             at,
-            clients: lines.map(|line| client(&heading, line)).collect(),
+            clients: lines
+                .take(MAX_CLIENTS)
+                .map(|line| client(&heading, line))
+                .collect(),
             room: Room(pairs.map(owned).collect()),
         }
     }

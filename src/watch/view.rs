@@ -1,14 +1,14 @@
 //! Turns two snapshots into the lines of the view. It reads no clock, no file and no terminal.
 
 mod head;
+mod rows;
 
 use super::bars::{bar, count, figure, fit};
 use super::looks::Looks;
-use super::snapshot::{Client, Snapshot};
+use super::snapshot::Snapshot;
 use crate::room::outbox::MAX_BYTES;
 use head::head;
-use std::cmp::Reverse;
-use std::collections::HashMap;
+use rows::{Row, rounded, rows, waiting};
 
 /// Minimum width, in columns.
 const MIN_COLUMNS: usize = 80;
@@ -38,16 +38,12 @@ pub struct Size {
     pub n_rows: usize,
 }
 
-/// A client, and what has happened since the last snapshot.
-struct Row<'a> {
-    client: &'a Client,
-    /// Messages said, a second.
-    rate: f64,
-    /// The part of the time in which it was paced, in percent.
-    paced: u64,
-    /// Number of messages missed since then.
-    missed: u64,
-}
+/// What is shown below, where there is room for it.
+const LEGEND: [&str; 3] = [
+    "/s: lines said a second.  paced: part of the time that its next line waited.",
+    "outbox: frames; other figures are bytes.  –: cannot be seen from this host.",
+    "A bar is yellow from a quarter of what fits on, and red from three quarters on.",
+];
 
 /// The widths that depend on the screen.
 #[derive(Clone, Copy)]
@@ -64,7 +60,11 @@ pub fn lines(
     looks: Looks,
     size: Size,
 ) -> Vec<String> {
-    let n_columns = size.n_columns.max(MIN_COLUMNS);
+    let n_columns = size.n_columns;
+    if n_columns < MIN_COLUMNS {
+        let told = format!("This takes {MIN_COLUMNS} columns, and there are {n_columns}.");
+        return vec![fit(&told, n_columns, looks.ascii)];
+    }
     let extra = n_columns - MIN_COLUMNS;
     let name = (NAME + extra / 4).min(MAX_NAME);
     let widths = Widths {
@@ -89,36 +89,13 @@ pub fn lines(
         let n_hidden = count(n_hidden as u64, MISSED);
         lines.push(looks.symbols(&format!("… and {n_hidden} more{nothing}")));
     }
+    let n_free = size.n_rows.saturating_sub(lines.len());
+    if size.n_rows < usize::MAX && n_free > LEGEND.len() {
+        lines.push(String::new());
+        lines.extend(LEGEND.map(|line| looks.paint("2", looks.symbols(line))));
+    }
     lines.truncate(size.n_rows.max(1));
     lines
-}
-
-/// Returns a row for each client: whoever waits most is first, then whoever has missed most.
-fn rows<'a>(now: &'a Snapshot, before: Option<&Snapshot>) -> Vec<Row<'a>> {
-    let seconds = seconds_since(now, before);
-    let earlier: HashMap<u64, &Client> = before
-        .iter()
-        .flat_map(|it| it.clients.iter().map(|client| (client.id, client)))
-        .collect();
-    let row = |client: &'a Client| {
-        let earlier = earlier.get(&client.id);
-        let since = |number: fn(&Client) -> u64| {
-            earlier.map_or(0, |it| number(client).saturating_sub(number(it)))
-        };
-        let paced = as_float(since(|it| it.paced_ms)) / seconds / 10.0;
-        Row {
-            client,
-            rate: as_float(since(|it| it.said)) / seconds,
-            paced: rounded(paced).min(100),
-            missed: since(|it| it.missed),
-        }
-    };
-    let mut rows: Vec<_> = now.clients.iter().map(row).collect();
-    rows.sort_by_key(|row| {
-        let client = row.client;
-        (Reverse(waiting(client)), Reverse(client.missed), client.id)
-    });
-    rows
 }
 
 /// Returns the two lines above the rows.
@@ -158,7 +135,8 @@ fn drawn(row: &Row<'_>, now: &Snapshot, widths: Widths, looks: Looks) -> String 
     let filled = client.frames.max(bytes_in_frames);
     let outbox = self::cell(filled, queue, &figure(client.frames), 3, widths, looks);
     let name = match client.name.as_str() {
-        "*" => format!("#{} (no name)", client.id),
+        // No name begins with a star.
+        "*" => format!("* #{}", client.id),
         name => name.to_owned(),
     };
     let reader = match client.doing.as_str() {
@@ -197,14 +175,6 @@ fn cell(value: u64, full: u64, shown: &str, width: usize, widths: Widths, looks:
     format!("{bar}{:gap$}{shown}", "")
 }
 
-/// Returns how many bytes wait for a client, in all places together.
-fn waiting(client: &Client) -> u64 {
-    let [inwards, outwards] = client.queues.n_bytes();
-    inwards
-        .saturating_add(outwards)
-        .saturating_add(client.bytes)
-}
-
 /// Returns a rate in at most four characters.
 fn per_second(rate: f64) -> String {
     if rate < 100.0 {
@@ -212,25 +182,6 @@ fn per_second(rate: f64) -> String {
     } else {
         figure(rounded(rate))
     }
-}
-
-fn seconds_since(now: &Snapshot, before: Option<&Snapshot>) -> f64 {
-    let elapsed = before.map(|it| now.at.saturating_duration_since(it.at));
-    elapsed.map_or(1.0, |it| it.as_secs_f64()).max(0.001)
-}
-
-#[allow(clippy::cast_precision_loss, reason = "it is shown with two digits")]
-fn as_float(number: u64) -> f64 {
-    number as f64
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is not negative, and what is too large becomes the maximum"
-)]
-fn rounded(number: f64) -> u64 {
-    number.round() as u64
 }
 
 #[cfg(test)]

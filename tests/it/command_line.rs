@@ -73,13 +73,18 @@ fn help_names_every_option_and_fits_a_screen() {
         (&["serve"], &server),
         (&["join"], &join),
         (&["watch"], &["--socket", "--seconds"]),
-        (&["kick"], &["--for", "--why", "--socket"]),
+        (&["kick"], &["--for", "--why", "--forgive", "--socket"]),
         (&["spam"], &bot),
         (&["slow"], &bot),
         (&["crowd"], &crowd),
     ] {
-        for help in ["-h", "--help"] {
-            let (code, output, error) = run(&[command, &[help]].concat());
+        let asked = [
+            [command, &["-h"]].concat(),
+            [command, &["--help"]].concat(),
+            [&["help"], command].concat(),
+        ];
+        for words in asked {
+            let (code, output, error) = run(&words);
             assert_eq!((code, error.as_str()), (0, ""));
             for option in options {
                 assert!(output.contains(option), "{option} is not in {output}");
@@ -114,7 +119,19 @@ fn r7_wrong_usage_is_one_sentence_and_exit_2() {
             &["--frobnicate"][..],
             "there is no option --frobnicate here",
         ),
-        (&["spma"], "\"spma\" is not an address"),
+        (
+            &["spma"],
+            "there is no command \"spma\" (see trio-chat --help)",
+        ),
+        (&["spam", "x"], "\"x\" is not an address"),
+        (
+            &["kick", "SpamBot", "0.1a"],
+            "quotes (see trio-chat kick --help)",
+        ),
+        (
+            &["watch", "192.0.2.7:1234"],
+            "192.0.2.7:1234 is not on this host",
+        ),
         (&["127.0.0.1:99999"], "is not an address"),
         (&["--rate", "fast"], "--rate fast"),
         (&["--queue", "0"], "--queue 0"),

@@ -75,7 +75,7 @@ fn socat_chats() {
 #[test]
 fn curl_chats() {
     // Without `-T .` it hears nothing while it waits for a line. It does not end with its input.
-    let script = "exec curl -sN -T . telnet://127.0.0.1:PORT";
+    let script = "exec curl -N --no-progress-meter -T . telnet://127.0.0.1:PORT";
     let transcript = talk(&TestServer::start(), script, "/quit");
     let (last, said) = transcript.split_last().unwrap();
     assert_eq!(

@@ -1,7 +1,10 @@
 //! The systemd unit: systemd itself finds no fault with it, and little that it exposes.
 
-use crate::support::{project_folder, readme_block};
+use crate::support::{
+    Client, TestServer, WATCHDOG, ask, project_folder, readme_block, status_path, trio_chat,
+};
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -51,4 +54,23 @@ fn the_unit_exposes_little() {
     let (is_safe, report) = analyze(&["security", "--offline=yes", "--no-pager", &threshold], "");
     assert!(is_safe, "{report}");
     assert!(report.contains("Overall exposure level for trio-chat.service: "));
+}
+
+#[test]
+fn systemd_is_told_when_people_can_join() {
+    let path = std::env::temp_dir().join(format!("trio-chat-notify-{}", std::process::id()));
+    let _ = fs::remove_file(&path);
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(WATCHDOG)).unwrap();
+    let server = TestServer::spawn(
+        trio_chat()
+            .args(["serve", "127.0.0.1:0"])
+            .env("NOTIFY_SOCKET", &path),
+    );
+    let mut told = [0; 64];
+    let n_bytes = manager.recv(&mut told).unwrap();
+    assert_eq!(&told[..n_bytes], b"READY=1\n");
+    assert!(ask(&status_path(&server), "room").contains("up_s\t"));
+    Client::join(&server, "Ada");
+    fs::remove_file(path).unwrap();
 }

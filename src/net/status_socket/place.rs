@@ -18,7 +18,15 @@ const OF_THE_UNIT: &str = "/run/trio-chat";
 pub fn find(port: u16) -> Result<PathBuf, String> {
     let mut candidates = candidates(port).into_iter();
     let found = candidates.find(|path| is_private(path) && is_answered(path));
+    let is_denied = |path: &PathBuf| {
+        let found = fs::symlink_metadata(path);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    };
     found.ok_or_else(|| match &others()[..] {
+        [] if self::candidates(port).iter().any(is_denied) => format!(
+            "There is no status socket of this user for port {port}; for a server of another one, try \
+             sudo."
+        ),
         [] => format!(
             "There is no status socket for port {port}; does a server of this user run on this host?"
         ),
@@ -39,6 +47,7 @@ fn others() -> Vec<String> {
     let port = |path: PathBuf| path.file_stem()?.to_str()?.parse().ok();
     let mut ports: Vec<u16> = answered.filter_map(port).collect();
     ports.sort_unstable();
+    ports.dedup();
     ports.iter().map(u16::to_string).collect()
 }
 
@@ -65,9 +74,12 @@ pub fn candidates(port: u16) -> Vec<PathBuf> {
 
 fn folders() -> Vec<PathBuf> {
     let of_environment = of_environment().into_iter();
-    of_environment
-        .chain([in_tmp(), PathBuf::from(OF_THE_UNIT)])
-        .collect()
+    // Not every shell of a user has its environment.
+    let of_login = format!("/run/user/{}/trio-chat", geteuid().as_raw());
+    let others = [PathBuf::from(of_login), in_tmp(), OF_THE_UNIT.into()];
+    let mut folders: Vec<_> = of_environment.chain(others).collect();
+    folders.dedup();
+    folders
 }
 
 /// Whether a server is at the other end of the socket at `path`. Never blocks.

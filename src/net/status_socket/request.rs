@@ -64,19 +64,26 @@ pub fn ask(path: &Path, request: &str) -> Result<String, String> {
         stream.write_all(format!("{request}\n").as_bytes())?;
         let mut answer = String::new();
         stream.take(MAX_ANSWER).read_to_string(&mut answer)?;
-        Ok(answer)
+        // The server cuts off one who takes too long to hear it.
+        if answer.ends_with('\n') {
+            Ok(answer)
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
     };
     answer().map_err(|error: io::Error| match error.kind() {
         io::ErrorKind::PermissionDenied => {
             format!("Only the server's user may use {}.", path.display())
         }
         io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => {
-            format!("No server is at {} any more.", path.display())
+            format!("No server answers at {}.", path.display())
         }
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!(
-            "The server at {} takes too long to answer; try again.",
-            path.display()
-        ),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::UnexpectedEof => {
+            format!(
+                "The server at {} gave no whole answer in time; try again.",
+                path.display()
+            )
+        }
         _ => format!("The server does not answer at {}: {error}.", path.display()),
     })
 }
@@ -89,9 +96,9 @@ mod tests {
     #[test]
     fn who_answers_a_byte_at_a_time_is_not_heard_for_ever() {
         let (ours, theirs) = UnixStream::pair().unwrap();
+        let start = Instant::now();
         let mut hurried = Hurried::new(ours, Duration::from_millis(200));
         let drip = thread::spawn(move || while (&theirs).write_all(b"x").is_ok() {});
-        let start = Instant::now();
         assert!(hurried.read_to_end(&mut Vec::new()).is_err());
         assert!(start.elapsed() >= Duration::from_millis(200));
         drop(hurried);

@@ -96,6 +96,9 @@ impl<'a> Newcomer<'a> {
             if let Some(protocol) = foreign::protocol_of_line(&given.text, input.unread()) {
                 return Err(End::Foreign(protocol));
             }
+            let id = self.id;
+            let log = &self.shared.log;
+            log.info(format_args!("Connection #{id}: gave a wrong password"));
             // Before the answer: a client that does not wait for it could come again at once.
             input.pause(WRONG_PASSWORD);
             while input.is_paused() {

@@ -9,6 +9,7 @@ use super::pacer::Pacer;
 use super::roster::Name;
 use super::writer::Writer;
 use crate::faults::panic_if_told;
+use crate::protocol::command::Command;
 use crate::protocol::message;
 use crate::protocol::utterance::{Speech, Utterance};
 use crate::room::event::ClientId;
@@ -82,6 +83,9 @@ pub fn run(
                         .map_err(End::from)
                 }
                 Some(Utterance::Asked(command)) => {
+                    if let Command::Me(_) = command {
+                        gauge.said();
+                    }
                     let done = obey(command, id, name, presence, shared);
                     gauge.set_name(name.shown());
                     done

@@ -4,6 +4,7 @@
 use super::Status;
 use crate::logging;
 use crate::net::listener::RECEIVE_BUFFER;
+use crate::room::outbox::HARDLY_FITS;
 use crate::server::admission::refusal::Refusal;
 use crate::server::broadcaster::INBOX;
 use crate::server::gauges::{Doing, Gauge};
@@ -21,6 +22,9 @@ forgive ADDRESS\tlet a barred address come back
 GET /metrics\tthe totals, as Prometheus reads them
 help\tthis
 ";
+
+/// The answer to `GET` of anything but the metrics.
+pub const NOT_FOUND: &str = "HTTP/1.0 404 Not Found\r\nConnection: close\r\n\r\n";
 
 /// The heading of `clients`.
 const HEADING: &str = "id\tname\tpeer\there\tdoing\tsaid\tpaced_ms\tframes\tbytes\twritten_bytes\t\
@@ -102,8 +106,11 @@ impl Status<'_> {
             ),
             (
                 "clients_full",
-                "Clients whose outbox holds no more frames.",
-                count(&|gauge| gauge.outbox.n_frames() >= queue),
+                "Clients whose outbox has no room for another full frame.",
+                count(&|gauge| {
+                    let outbox = &gauge.outbox;
+                    outbox.n_frames() >= queue || outbox.n_bytes() > HARDLY_FITS
+                }),
             ),
             (
                 "inbox_events",

@@ -57,11 +57,12 @@ impl Status<'_> {
         };
         let id = gauge.id;
         let name = gauge.name();
-        let name = name.map_or_else(String::new, |name| format!(", \"{name}\""));
-        log::info!("Connection #{id}{name}: asked to leave.{barred}");
-        Ok(format!(
-            "Connection #{id}{name}, was asked to leave.{barred}"
-        ))
+        let who = match name {
+            Some(name) => format!("Connection #{id}, \"{name}\","),
+            None => format!("Connection #{id}"),
+        };
+        log::info!("{who} was asked to leave.{barred}");
+        Ok(format!("{who} was asked to leave.{barred}"))
     }
 
     fn forgiven(&self, request: &str) -> Result<String, String> {
@@ -101,6 +102,12 @@ fn find<'a>(wanted: &str, gauges: &'a [Arc<Gauge>]) -> Result<&'a Gauge, String>
         gauges.filter(is_called).collect()
     };
     let mut found = those_called(&|name| folded(name) == folded_wanted);
+    if let Some(beginning) = wanted.strip_suffix(['…', '~']).map(folded)
+        && found.is_empty()
+    {
+        // The view cuts long names in this way.
+        found = those_called(&|name| folded(name).starts_with(&beginning));
+    }
     if found.is_empty() {
         found = those_called(&|name| look_alike(name, wanted));
     }
@@ -113,7 +120,7 @@ fn find<'a>(wanted: &str, gauges: &'a [Arc<Gauge>]) -> Result<&'a Gauge, String>
             one.id, other.id
         )),
         [one, other, ..] => Err(format!(
-            "Connections #{} and #{} both have names that look like that; write a number.",
+            "Connections #{} and #{} can both be meant; write a number.",
             one.id, other.id
         )),
     }

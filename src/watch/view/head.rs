@@ -1,7 +1,8 @@
 //! Draws the lines about the whole room.
 
-use super::{Row, as_float, seconds_since};
+use super::rows::{Row, as_float, seconds_since};
 use crate::room::frame::FULL_FRAME;
+use crate::room::outbox::HARDLY_FITS;
 use crate::watch::bars::{count, figure, fit};
 use crate::watch::looks::Looks;
 use crate::watch::snapshot::{Client, Snapshot};
@@ -30,7 +31,10 @@ pub fn head(
         .filter(|row| row.client.doing == "paced")
         .count();
     let queue = room.number("queue").max(1);
-    let is_slow = |row: &&Row<'_>| row.missed > 0 || row.client.frames >= queue;
+    let is_slow = |row: &&Row<'_>| {
+        let client = row.client;
+        row.missed > 0 || client.frames >= queue || client.bytes > HARDLY_FITS as u64
+    };
     let n_slow = rows.iter().filter(is_slow).count();
     let mut lines = vec![
         looks.paint(

@@ -74,13 +74,7 @@ fn words(line: &str) -> Vec<&str> {
 #[test]
 fn the_one_who_waits_most_is_first_with_each_place_where_its_bytes_wait() {
     let lines = view(PLAIN, size(80, 24));
-    let rows: Vec<_> = lines
-        .iter()
-        .rev()
-        .take(3)
-        .rev()
-        .map(|it| words(it))
-        .collect();
+    let rows: Vec<_> = lines[6..9].iter().map(|it| words(it)).collect();
     let slow = [
         "Slow", "0.0", "0", "0", "listens", "32", "44K", "3.5K", "1,203",
     ];
@@ -117,7 +111,7 @@ fn every_line_fits_and_the_columns_stand_below_their_headings() {
                     lines.iter().all(|line| width(line) <= n_columns),
                     "{lines:#?}"
                 );
-                let of_rows: Vec<_> = lines[5..].iter().map(width).collect();
+                let of_rows: Vec<_> = lines[5..9].iter().map(width).collect();
                 assert!(of_rows.iter().all(|it| *it == of_rows[0]), "{lines:#?}");
                 assert!(of_rows[0] + N_BARS > n_columns, "{lines:#?}");
                 assert!(
@@ -148,14 +142,13 @@ fn names_cannot_move_anything() {
         .collect();
     let now = snapshot(&clients, "", &[], Instant::now());
     let lines = lines(&now, None, "\x1b[31m", PLAIN, size(80, 24));
-    let rows = &lines[6..];
-    assert_eq!(rows.len(), names.len());
+    let rows = &lines[6..6 + names.len()];
     assert!(
         rows.iter().all(|line| line.width() == rows[0].width()),
         "{rows:#?}"
     );
     assert!(lines.iter().all(|line| !line.contains('\x1b')));
-    assert!(rows.iter().any(|line| line.starts_with("#4 (no name)")));
+    assert!(rows.iter().any(|line| line.starts_with("* #4 ")));
 }
 
 #[test]
@@ -174,12 +167,34 @@ fn as_many_rows_are_shown_as_fit_and_the_others_are_counted() {
     assert_eq!(shown[23], "… and 9,983 more");
     let everybody = lines(&now, None, "1234", PLAIN, size(80, usize::MAX));
     assert_eq!(everybody.len(), 10_006);
-    let nobody = snapshot("", "", &[], Instant::now());
-    assert_eq!(lines(&nobody, None, "1234", PLAIN, size(80, 24)).len(), 6);
     // There is always a line, and never one too many.
     for n_rows in 0..12 {
-        let n_lines = lines(&now, None, "1234", PLAIN, size(10, n_rows)).len();
+        let n_lines = lines(&now, None, "1234", PLAIN, size(80, n_rows)).len();
         assert_eq!(n_lines, n_rows.max(1));
+    }
+}
+
+#[test]
+fn free_rows_explain_the_figures() {
+    let nobody = snapshot("", "", &[], Instant::now());
+    for n_rows in 0..24 {
+        let lines = lines(&nobody, None, "1234", PLAIN, size(80, n_rows));
+        assert!(lines.len() <= n_rows.max(1));
+        let has_legend = lines.iter().any(|line| line.starts_with("outbox: frames"));
+        assert_eq!(has_legend, n_rows >= 10, "{n_rows}");
+    }
+    // A table is perhaps read by a program.
+    let table = lines(&nobody, None, "1234", PLAIN, size(80, usize::MAX));
+    assert_eq!(table.len(), 6);
+}
+
+#[test]
+fn a_narrow_screen_shows_no_half_figures() {
+    let nobody = snapshot("", "", &[], Instant::now());
+    for n_columns in 1..80 {
+        let lines = lines(&nobody, None, "1234", PLAIN, size(n_columns, 24));
+        assert_eq!((lines.len(), lines[0].width()), (1, n_columns));
+        assert!("This takes 80 columns,".starts_with(&lines[0][..n_columns.min(15) - 1]));
     }
 }
 

@@ -50,7 +50,7 @@ fn who_is_asked_to_leave_is_told_why_after_all_that_was_said() {
     assert_eq!(heard, ["Ada> Bye, Rick", &why.to_string()]);
     server
         .log
-        .wait_for("Connection #1, \"Rick\": asked to leave.");
+        .wait_for("Connection #1, \"Rick\", was asked to leave.");
     server
         .log
         .wait_for("Connection #1: closed, it was asked to leave");
@@ -109,7 +109,8 @@ fn a_flooder_that_has_renamed_itself_is_removed_at_once_with_what_it_sent() {
 fn clients_without_a_name_and_such_as_do_not_read_are_removed_too() {
     let server = TestServer::with(&["--rate", "0", "--queue", "2"]);
     let mut unnamed = Client::connect(&server);
-    assert_kicked(&server, &["#0"]);
+    let (_, said) = kick(&server, &["#0"]);
+    assert_eq!(said, "Connection #0 was asked to leave.\n");
     unnamed.expect_notice(&Notice::AskedToLeave);
     assert_eq!(unnamed.next(), None);
     let stuck = Client::join(&server, "Stuck");
@@ -147,13 +148,30 @@ fn one_who_leaves_but_does_not_read_is_cut_off_at_once() {
     assert_kicked(&server, &["Stuck"]);
     server
         .log
-        .wait_for("Connection #0, \"Stuck\": asked to leave.");
+        .wait_for("Connection #0, \"Stuck\", was asked to leave.");
     let start = Instant::now();
     until("a free seat", || {
         (clients(&server).len() == 1).then_some(())
     });
     assert!(start.elapsed() < Duration::from_secs(5));
     drop(stuck);
+}
+
+#[test]
+fn a_long_name_can_be_written_as_the_view_shows_it() {
+    let server = TestServer::start();
+    let mut ada = Client::join(&server, "Ada the first of her name");
+    let mut bob = Client::join(&server, "Bob the first of his name");
+    let _other = Client::join(&server, "Bob the second");
+    let (code, said) = kick(&server, &["Bob the\u{2026}"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("#1 and #2 can both be meant"), "{said}");
+    assert_kicked(&server, &["bob the firs\u{2026}"]);
+    let heard = bob.hear_all();
+    assert_eq!(heard.last(), Some(&Notice::AskedToLeave.to_string()));
+    assert_kicked(&server, &["Ada the fir~"]);
+    let heard = ada.hear_all();
+    assert_eq!(heard.last(), Some(&Notice::AskedToLeave.to_string()));
 }
 
 #[test]

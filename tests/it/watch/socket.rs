@@ -38,10 +38,12 @@ fn a_client_is_shown_from_its_first_moment_to_its_last() {
     client.say("/nick Ada Lovelace");
     client.name = "Ada Lovelace".to_owned();
     client.mark("two");
+    client.say("/me waves");
+    client.mark("three");
     let rows = clients(&server);
     assert_eq!(rows[0].text("name"), "Ada Lovelace");
-    assert_eq!(rows[0].number("said"), 2);
-    assert_eq!(number(&server, "messages"), 2);
+    assert_eq!(rows[0].number("said"), 4);
+    assert_eq!(number(&server, "messages"), 4);
     assert_eq!(
         (number(&server, "clients"), number(&server, "unnamed")),
         (1, 0)
@@ -229,9 +231,12 @@ fn prometheus_reads_the_totals() {
     let curl = Command::new("curl")
         .args(["--silent", "--fail", "--unix-socket"])
         .arg(status_path(&server))
-        .arg("http://trio-chat/metrics")
+        .args(["--header", &format!("Cookie: {}", "x".repeat(8000))])
+        .arg("http://trio-chat/metrics?all")
         .output()
         .unwrap();
-    assert!(curl.status.success());
+    assert!(curl.status.success(), "{curl:?}");
     assert!(String::from_utf8_lossy(&curl.stdout).contains("trio_chat_clients "));
+    let other = ask(&status_path(&server), "GET / HTTP/1.1");
+    assert!(other.starts_with("HTTP/1.0 404 "), "{other}");
 }
