@@ -36,22 +36,16 @@ pub fn head(
         row.missed > 0 || client.frames >= queue || client.bytes > HARDLY_FITS as u64
     };
     let n_slow = rows.iter().filter(is_slow).count();
+    let facts = format!(
+        "{} of {} here   up {}   Ctrl-C leaves",
+        count(room.number("clients"), 9),
+        count(room.number("seats"), 9),
+        time(room.number("up_s")),
+    );
+    let n_left = n_columns.saturating_sub("Trio Chat    ".len() + facts.len());
+    let title = fit(title, n_left, looks.ascii);
     let mut lines = vec![
-        looks.paint(
-            "1",
-            fit(
-                &format!(
-                    "Trio Chat {title}   {} of {} here   up {}   Ctrl-C leaves",
-                    count(room.number("clients"), 9),
-                    count(room.number("seats"), 9),
-                    time(room.number("up_s")),
-                ),
-                n_columns,
-                looks.ascii,
-            )
-            .trim_end()
-            .to_owned(),
-        ),
+        looks.paint("1", format!("Trio Chat {}   {facts}", title.trim_end())),
         format!(
             "in   {:>6} wait, {:<14} room  inbox {}/{}  frame {}/{}  {:.1} lines/s",
             total(|it| it.queues.n_bytes()[0]),

@@ -199,6 +199,15 @@ fn a_narrow_screen_shows_no_half_figures() {
 }
 
 #[test]
+fn a_long_title_leaves_the_facts_where_they_are() {
+    let now = snapshot("", "clients\t3\nseats\t40\nup_s\t9\n", &[], Instant::now());
+    let shown = lines(&now, None, &"/x".repeat(50), PLAIN, size(80, 24));
+    assert_eq!(shown[0].width(), 80);
+    let facts = "/x/…   3 of 40 here   up 9 s   Ctrl-C leaves";
+    assert!(shown[0].ends_with(facts), "{}", shown[0]);
+}
+
+#[test]
 fn idle_clients_that_do_not_fit_are_said_to_be_so() {
     let clients: String = (0..30)
         .map(|id| format!("{id}\tGuest {id}\t-\t-\tlistens\t0\t0\t0\t0\t0\t0\t9\n"))
