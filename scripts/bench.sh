@@ -90,9 +90,10 @@ stop() {
     server=
     redis=
 }
-trap 'stop; rm -rf "$work"' EXIT
+# A second Ctrl-C must not leave something behind.
+trap 'trap "" INT TERM HUP; stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'exit 143' TERM HUP
 
 # start NAME: starts that server, or a room over N of them if NAME is N. Sets $addresses and $server to
 # where they listen, another port each time, and to their processes, and $protocol to what they speak.

@@ -55,9 +55,10 @@ stop() {
     done
     pids=()
 }
-trap 'stop; rm -rf "$work"' EXIT
+# A second Ctrl-C must not leave something behind.
+trap 'trap "" INT TERM HUP; stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'exit 143' TERM HUP
 
 # start NAME ARGUMENTS...: runs the program, with what it prints in a file of that name.
 start() {

@@ -55,7 +55,8 @@ stop() {
     done
     pids=()
 }
-trap 'stop; rm -rf "$work"' EXIT
+# A second Ctrl-C must not leave something behind.
+trap 'trap "" INT TERM HUP; stop; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 

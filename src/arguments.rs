@@ -62,17 +62,21 @@ pub fn one_address(arguments: Arguments) -> Result<String, String> {
     }
 }
 
-/// Returns the port of an address of this host, as [`one_address`] returns it.
+/// Returns all meanings of an address of this host, as [`one_address`] returns it.
 ///
 /// # Errors
 /// One sentence, if it is an address of another host.
-pub fn own_port(address: &str) -> Result<u16, String> {
+pub fn own_addresses(address: &str) -> Result<Vec<SocketAddr>, String> {
     let resolved = address.to_socket_addrs();
-    let mut resolved = resolved.map_err(|error| format!("cannot find {address}: {error}"))?;
+    let resolved = resolved.map_err(|error| format!("cannot find {address}: {error}"))?;
     // Only a host's own addresses can be bound.
     let is_own = |it: &SocketAddr| it.ip().is_loopback() || UdpSocket::bind((it.ip(), 0)).is_ok();
-    let own = resolved.find(is_own).map(|address| address.port());
-    own.ok_or_else(|| format!("{address} is not on this host; log in there"))
+    let own: Vec<_> = resolved.filter(is_own).collect();
+    if own.is_empty() {
+        Err(format!("{address} is not on this host; log in there"))
+    } else {
+        Ok(own)
+    }
 }
 
 /// Parses a rate, in lines per second, and returns the time between two lines; zero means no limit.

@@ -1,12 +1,12 @@
 //! Asks a client of a server on this host to leave, through the server's status socket, or lets an
 //! address come back. Whoever may use that may do it, so there is no other password.
 
-use crate::arguments::{one_address, own_port, value};
+use crate::arguments::{one_address, own_addresses, value};
 use crate::net::status_socket::place::find;
 use crate::net::status_socket::request::ask;
 use crate::protocol::text;
 use pico_args::Arguments;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,11 +33,16 @@ Options:
 pub struct Options {
     /// What to ask: a line for its status socket.
     pub request: String,
-    /// The server's port.
-    pub port: u16,
+    /// All meanings of the server's address.
+    pub server: Vec<SocketAddr>,
+    /// What could be wrong if there is no such server.
+    hint: &'static str,
     /// Its status socket, if it is not where it is by default.
     pub socket: Option<PathBuf>,
 }
+
+/// What could be wrong if the word after the name is no address.
+const QUOTES: &str = " (A name with spaces needs quotes.)";
 
 /// Maximum length of a reason, in characters. The server keeps no longer one.
 const MAX_WHY: usize = 200;
@@ -66,10 +71,13 @@ impl Options {
                 format!("kick {}\t{seconds}\t{}", plain(&whom), plain(&why))
             }
         };
-        let port = one_address(arguments).and_then(|address| own_port(&address));
+        let is_named = !arguments.clone().finish().is_empty() && request.starts_with("kick");
+        let hint = if is_named { QUOTES } else { "" };
+        let address = one_address(arguments).map_err(|error| error + hint)?;
         Ok(Self {
             request,
-            port: port.map_err(|error| format!("{error}; a name with spaces needs quotes"))?,
+            server: own_addresses(&address)?,
+            hint,
             socket,
         })
     }
@@ -82,7 +90,7 @@ impl Options {
 pub fn run(options: &Options) -> Result<String, String> {
     let path = match &options.socket {
         Some(path) => path.clone(),
-        None => find(options.port)?,
+        None => find(&options.server).map_err(|error| error + options.hint)?,
     };
     let answer = ask(&path, &options.request)?;
     match answer.split_once('\t') {
@@ -133,7 +141,8 @@ mod tests {
             ("4321 --forgive 2001:db8::1", "forgive 2001:db8::1", 4321),
         ] {
             let options = Options::parse(arguments(line)).unwrap();
-            assert_eq!((options.request.as_str(), options.port), (request, port));
+            let found = (options.request.as_str(), options.server[0].port());
+            assert_eq!(found, (request, port));
         }
     }
 

@@ -4,4 +4,5 @@
 pub mod connection;
 pub mod listener;
 pub mod limits;
+pub mod service_manager;
 pub mod status_socket;

@@ -19,6 +19,7 @@ pub mod transcript;
 pub mod options;
 
 use crate::net::listener::{self, Listener};
+use crate::net::service_manager;
 use crate::net::status_socket::StatusSocket;
 use crate::password::Password;
 use crate::protocol::notice::Notice;
@@ -32,7 +33,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use handle::{Presence, RoomHandle};
 use link::{Link, Running};
 use options::Options;
-use sd_notify::NotifyState;
 use shared::{Config, Shared};
 use status::Status;
 use std::convert::Infallible;
@@ -183,7 +183,7 @@ impl Server {
                 .and_then(|()| {
                     self.start_status(scope, &handle, running, status);
                     // Whoever waits for the service to start may connect now.
-                    if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
+                    if let Err(error) = service_manager::tell_ready() {
                         log::warn!("Cannot tell systemd that the room is open: {error}");
                     }
                     select! {
@@ -209,7 +209,9 @@ impl Server {
         socket: Option<&'scope StatusSocket>,
     ) {
         let Some(socket) = socket else { return };
+        let addresses = self.listeners.iter().map(Listener::address);
         let status = Status {
+            addresses: addresses.map(|it| it.to_string()).collect(),
             seats: &self.seats,
             shared: &self.shared,
             n_connections: &self.n_connections,

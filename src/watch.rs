@@ -55,7 +55,7 @@ const UNDO: &[u8] = b"\x1b[?2026l\x1b[?7h\x1b[?25h\x1b[?1049l";
 pub fn run(options: &Options) -> Result<(), String> {
     let path = match &options.socket {
         Some(path) => path.clone(),
-        None => find(options.port)?,
+        None => find(&options.server)?,
     };
     let title = options.title();
     let first = take(&path)?;

@@ -14,7 +14,6 @@ use std::net::Shutdown;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process;
 
 /// Where a server's status socket is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +59,8 @@ impl StatusSocket {
             Ok(_) if is_answered(&path) => {
                 return Err(format!("Another server has the status socket {shown}."));
             }
-            Ok(_) => {}
+            // Whoever listened here has been killed.
+            Ok(_) => fs::remove_file(&path).map_err(cannot)?,
         }
         bind(&path).map(Some).map_err(cannot)
     }
@@ -99,28 +99,15 @@ impl Drop for StatusSocket {
     }
 }
 
-/// Binds a socket that only this user can connect to. It appears at `path` at once with the right
-/// rights, and replaces one that nobody answers.
+/// Binds a socket that only this user can connect to, from its first moment on.
 fn bind(path: &Path) -> io::Result<StatusSocket> {
-    let temporary = path.with_file_name(format!(".{}", process::id()));
-    let found = fs::symlink_metadata(&temporary);
-    if found.is_ok_and(|file| file.file_type().is_socket()) {
-        // A server of this number was killed while it was here.
-        fs::remove_file(&temporary)?;
-    }
     let earlier = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
-    let bound = UnixListener::bind(&temporary);
+    let bound = UnixListener::bind(path);
     umask(earlier);
-    let listener = bound?;
-    let file = fs::symlink_metadata(&temporary)?;
-    if let Err(error) = fs::rename(&temporary, path) {
-        let _ = fs::remove_file(&temporary);
-        return Err(error);
-    }
     Ok(StatusSocket {
-        listener,
+        listener: bound?,
         path: path.to_owned(),
-        file: identity(&file),
+        file: identity(&fs::symlink_metadata(path)?),
     })
 }
 
@@ -133,6 +120,7 @@ mod tests {
     use super::*;
     use std::env;
     use std::os::unix::fs::PermissionsExt;
+    use std::process;
 
     fn folder(name: &str) -> PathBuf {
         let folder = format!("trio-status-{name}-{}", process::id());

@@ -89,9 +89,10 @@ pub fn look_alike(name: &str, other: &str) -> bool {
 pub fn seems_to_be_the_servers(name: &str) -> bool {
     // Some scripts have letters that look like these signs. Among other letters they are read as
     // letters.
-    let is_word = |it: char| it.is_alphabetic() && !prototype(it).contains(['*', '>']);
+    let is_letter = |it: char| it.is_alphabetic() && draws(it);
+    let is_word = |it: char| is_letter(it) && !prototype(it).contains(['*', '>']);
     let has_words = name.contains(is_word);
-    let signs = drawn(&name.replace(|it: char| has_words && it.is_alphabetic(), "x"));
+    let signs = drawn(&name.replace(|it: char| has_words && is_letter(it), "x"));
     let signs = signs.trim_start_matches(|character| !draws(character));
     signs.starts_with('*') || signs.contains('>')
 }

@@ -173,6 +173,8 @@ mod tests {
     #[test]
     fn a_name_does_not_look_like_the_server_or_like_a_line() {
         for given in [
+            "\u{115f}* #1",
+            "\u{115f}* Bob left.",
             "*",
             "* You missed 3 messages.",
             "Ada> hi",

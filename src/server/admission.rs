@@ -4,7 +4,7 @@
 
 pub mod host;
 mod origins;
-mod barred;
+pub mod barred;
 pub mod refusal;
 pub mod seats;
 

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const MAX_REQUEST: u64 = 1024;
 
 /// Maximum time to read what comes after a request, and its maximum length, in bytes.
-const LINGER: Duration = Duration::from_millis(100);
+const LINGER: Duration = Duration::from_millis(20);
 const MAX_REST: u64 = 64 * 1024;
 
 /// Pause after the system has failed to accept.
@@ -32,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the status thread may look at.
 pub struct Status<'a> {
+    /// Where the server listens.
+    pub addresses: Vec<String>,
     /// Who is here.
     pub seats: &'a Seats,
     /// What all sessions share.

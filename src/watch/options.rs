@@ -1,7 +1,8 @@
 //! Parses the command line of `trio-chat watch`.
 
-use crate::arguments::{one_address, own_port, seconds, value};
+use crate::arguments::{one_address, own_addresses, seconds, value};
 use pico_args::Arguments;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ Options:
 pub struct Options {
     /// The server's address.
     pub address: String,
-    /// Its port.
-    pub port: u16,
+    /// All meanings of that.
+    pub server: Vec<SocketAddr>,
     /// Its status socket, if it is not where it is by default.
     pub socket: Option<PathBuf>,
     /// Time after which to stop.
@@ -45,7 +46,7 @@ impl Options {
         let duration = value(&mut arguments, "--seconds", seconds)?;
         let address = one_address(arguments)?;
         Ok(Self {
-            port: own_port(&address)?,
+            server: own_addresses(&address)?,
             address,
             socket,
             duration,
@@ -70,12 +71,15 @@ mod tests {
     fn the_port_says_which_server_unless_there_is_a_socket() {
         let options = Options::parse(arguments("[::1]:4321 --seconds 2")).unwrap();
         assert_eq!(
-            (options.port, options.title().as_str()),
+            (options.server[0].port(), options.title().as_str()),
             (4321, "[::1]:4321")
         );
         assert_eq!(options.duration, Some(Duration::from_secs(2)));
         let options = Options::parse(arguments("--socket /x/y")).unwrap();
-        assert_eq!((options.port, options.title().as_str()), (1234, "/x/y"));
+        assert_eq!(
+            (options.server[0].port(), options.title().as_str()),
+            (1234, "/x/y")
+        );
         assert!(Options::parse(arguments("1 2")).is_err());
     }
 }

@@ -134,10 +134,10 @@ fn drawn(row: &Row<'_>, now: &Snapshot, widths: Widths, looks: Looks) -> String 
     let bytes_in_frames = client.bytes.saturating_mul(queue) / MAX_BYTES as u64;
     let filled = client.frames.max(bytes_in_frames);
     let outbox = self::cell(filled, queue, &figure(client.frames), 3, widths, looks);
-    let name = match client.name.as_str() {
-        // No name begins with a star.
-        "*" => format!("* #{}", client.id),
-        name => name.to_owned(),
+    let (name, style) = match client.name.as_str() {
+        // No name begins with a star, and none is as pale.
+        "*" => (format!("* #{}", client.id), "2"),
+        name => (name.to_owned(), "0"),
     };
     let reader = match client.doing.as_str() {
         _ if row.paced > 0 => format!("paced {}%", row.paced),
@@ -147,7 +147,7 @@ fn drawn(row: &Row<'_>, now: &Snapshot, widths: Widths, looks: Looks) -> String 
     let missed_style = if row.missed > 0 { "1;31" } else { "0" };
     format!(
         "{} {:>RATE$} {} {} {} {outbox} {} {} {}",
-        fit(&name, widths.name, looks.ascii),
+        looks.paint(style, fit(&name, widths.name, looks.ascii)),
         per_second(row.rate),
         cell(path.its_sending),
         cell(path.our_received),

@@ -126,7 +126,7 @@ fn r7_wrong_usage_is_one_sentence_and_exit_2() {
         (&["spam", "x"], "\"x\" is not an address"),
         (
             &["kick", "SpamBot", "0.1a"],
-            "quotes (see trio-chat kick --help)",
+            "(A name with spaces needs quotes.) (see trio-chat kick --help)",
         ),
         (
             &["watch", "192.0.2.7:1234"],

@@ -69,7 +69,7 @@ fn systemd_is_told_when_people_can_join() {
     );
     let mut told = [0; 64];
     let n_bytes = manager.recv(&mut told).unwrap();
-    assert_eq!(&told[..n_bytes], b"READY=1\n");
+    assert_eq!(&told[..n_bytes], b"READY=1");
     assert!(ask(&status_path(&server), "room").contains("up_s\t"));
     Client::join(&server, "Ada");
     fs::remove_file(path).unwrap();

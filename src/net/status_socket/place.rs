@@ -1,21 +1,47 @@
 //! Finds the place of a server's status socket: by default a folder that nobody else can enter.
 
+use super::request::ask;
 use rustix::process::geteuid;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::env;
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Where a systemd unit of the usual name has its private folder.
 const OF_THE_UNIT: &str = "/run/trio-chat";
 
-/// Returns the status socket of the server at `port`.
+/// Returns the status socket of the server that listens on one of these `addresses`, which have the
+/// same port.
 ///
 /// # Errors
 /// One sentence, if there is none.
-pub fn find(port: u16) -> Result<PathBuf, String> {
+pub fn find(addresses: &[SocketAddr]) -> Result<PathBuf, String> {
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    let path = find_port(port)?;
+    let room = ask(&path, "room")?;
+    let listens = room.lines().find_map(|line| line.strip_prefix("listens\t"));
+    let listens = listens.unwrap_or_default().split(' ');
+    let listens: Vec<SocketAddr> = listens.filter_map(|it| it.parse().ok()).collect();
+    let is_same = |one: &SocketAddr, other: &SocketAddr| {
+        let [one_ip, other_ip] = [one, other].map(|it| it.ip().to_canonical());
+        let is_any = one_ip.is_unspecified() || other_ip.is_unspecified();
+        one.port() == other.port() && (is_any || one_ip == other_ip)
+    };
+    let is_meant = |it: &SocketAddr| addresses.iter().any(|address| is_same(it, address));
+    if listens.iter().any(is_meant) {
+        return Ok(path);
+    }
+    let listens: Vec<_> = listens.iter().map(ToString::to_string).collect();
+    Err(format!(
+        "The server of the status socket for port {port} is another one; it listens on {}.",
+        listens.join(", ")
+    ))
+}
+
+fn find_port(port: u16) -> Result<PathBuf, String> {
     let mut candidates = candidates(port).into_iter();
     let found = candidates.find(|path| is_private(path) && is_answered(path));
     let is_denied = |path: &PathBuf| {

@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 /// Maximum number of addresses.
 const MAX_ADDRESSES: usize = 1024;
 
+/// Maximum time.
+pub const LONGEST: Duration = Duration::from_hours(365 * 24);
+
 /// The addresses that may not come back yet, and until when.
 #[derive(Debug, Default)]
 pub struct Barred(HashMap<IpAddr, Instant>);
 
 impl Barred {
-    /// Bars `address` from `now` on for so long, or longer if it already is. Of too many addresses it
-    /// forgets the one that may come back first.
-    pub fn bar(&mut self, address: IpAddr, now: Instant, duration: Duration) {
+    /// Bars `address` from `now` on for so long. Returns false if it was already barred for longer,
+    /// which then counts. Of too many addresses it forgets the one that may come back first.
+    pub fn bar(&mut self, address: IpAddr, now: Instant, duration: Duration) -> bool {
         self.0.retain(|_, until| *until > now);
         if self.0.len() >= MAX_ADDRESSES && !self.0.contains_key(&address) {
             let first = self.0.iter().min_by_key(|(_, until)| **until);
@@ -22,10 +25,10 @@ impl Barred {
                 self.0.remove(&first);
             }
         }
-        if let Some(until) = now.checked_add(duration) {
-            let latest = self.0.entry(address).or_insert(until);
-            *latest = until.max(*latest);
-        }
+        let until = now + duration.min(LONGEST);
+        let latest = self.0.entry(address).or_insert(until);
+        *latest = until.max(*latest);
+        *latest == until
     }
 
     /// Lets `address` come back. Returns false if it already may.
@@ -72,9 +75,8 @@ mod tests {
     fn the_longest_time_counts_unless_it_is_forgiven() {
         let now = Instant::now();
         let mut barred = Barred::default();
-        for minutes in [5, 9, 1] {
-            barred.bar(address(1), now, Duration::from_mins(minutes));
-        }
+        let mut bar = |minutes| barred.bar(address(1), now, Duration::from_mins(minutes));
+        assert_eq!([5, 9, 1].map(&mut bar), [true, true, false]);
         assert_eq!(barred.minutes_left(Some(address(1)), now), Some(9));
         assert!(barred.forgive(address(1), now));
         assert!(!barred.forgive(address(1), now));

@@ -67,8 +67,17 @@ pub struct Seat<'a> {
 /// Somebody who was asked to leave.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Removed {
-    /// The address that may not come back yet, if one was barred. Loopback always may.
-    pub barred: Option<IpAddr>,
+    /// The bar of its address, if there is one. Loopback has none.
+    pub bar: Option<Bar>,
+}
+
+/// An address that may not come back yet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bar {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether it was not barred for longer already.
+    pub counts: bool,
 }
 
 impl Seats {
@@ -129,10 +138,11 @@ impl Seats {
         let mut state = self.state.lock();
         let taken = state.taken.get(&id)?;
         let (connection, gauge) = (Arc::clone(&taken.connection), Arc::clone(&taken.gauge));
-        let barred = taken.origin.filter(|_| bar.is_some());
-        if let (Some(address), Some(duration)) = (barred, bar) {
-            state.barred.bar(address, Instant::now(), duration);
-        }
+        let origin = taken.origin;
+        let bar = origin.zip(bar).map(|(address, duration)| Bar {
+            address,
+            counts: state.barred.bar(address, Instant::now(), duration),
+        });
         drop(state);
         gauge.ask_to_leave(why);
         if gauge.doing() == Doing::Leaves {
@@ -141,7 +151,7 @@ impl Seats {
         } else {
             connection.end_reading();
         }
-        Some(Removed { barred })
+        Some(Removed { bar })
     }
 
     /// Lets an address come back that was barred. Returns false if it was not.
@@ -438,13 +448,13 @@ mod tests {
             // Whoever runs the server may write any address of those that are barred.
             assert!(!seats.forgive(other.parse().unwrap()));
             assert!(seats.forgive(again.parse().unwrap()));
-            assert!(!seats.forgive(removed.barred.unwrap()));
+            assert!(!seats.forgive(removed.bar.unwrap().address));
             assert!(sit(&seats, 3, again, true).is_ok());
         }
         let seats = Seats::new(8);
         let seat = sit(&seats, 0, "127.0.0.1", true).unwrap();
         let removed = seats.remove(0, String::new(), bar);
-        assert_eq!(removed, Some(Removed { barred: None }));
+        assert_eq!(removed, Some(Removed { bar: None }));
         assert_eq!(seat.gauge().farewell(), Notice::AskedToLeave);
         assert!(sit(&seats, 1, "127.0.0.1", true).is_ok());
     }

@@ -53,6 +53,7 @@ impl Status<'_> {
         };
         add("version", &env!("CARGO_PKG_VERSION"));
         add("pid", &process::id());
+        add("listens", &self.addresses.join(" "));
         add("up_s", &self.start.elapsed().as_secs());
         add("clients", &gauges.len());
         add("seats", &self.seats.n_total());

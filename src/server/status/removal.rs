@@ -5,6 +5,8 @@ use super::Status;
 use crate::protocol::addressee::folded;
 use crate::protocol::lookalikes::look_alike;
 use crate::protocol::text;
+use crate::server::admission::barred::LONGEST;
+use crate::server::admission::seats::Bar;
 use crate::server::gauges::Gauge;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,8 +37,9 @@ impl Status<'_> {
         let bar = match parts.next().unwrap_or_default().trim() {
             "" => None,
             seconds => {
-                let seconds = seconds.parse().map_err(|_| NOT_UNDERSTOOD)?;
-                Some(Duration::from_secs(seconds))
+                let time = seconds.parse().map(Duration::from_secs);
+                let time = time.ok().filter(|it| !it.is_zero() && *it <= LONGEST);
+                Some(time.ok_or(NOT_UNDERSTOOD)?)
             }
         };
         if wanted.is_empty() {
@@ -47,10 +50,13 @@ impl Status<'_> {
         let why = reason(parts.next().unwrap_or_default());
         let removed = self.seats.remove(gauge.id, why, bar);
         let removed = removed.ok_or_else(|| nobody(wanted))?;
-        let barred = match (removed.barred, bar) {
+        let barred = match (removed.bar, bar) {
             (_, None) => String::new(),
             (None, _) => " Its address is this host's own, which is never barred.".to_owned(),
-            (Some(address), Some(bar)) => {
+            (Some(Bar { address, counts }), Some(_)) if !counts => {
+                format!(" {address} was already barred for longer.")
+            }
+            (Some(Bar { address, .. }), Some(bar)) => {
                 let time = time(bar.as_secs());
                 format!(" Nobody of {address} may come back for {time}.")
             }
@@ -92,38 +98,58 @@ fn answer(outcome: Result<String, String>) -> String {
 /// Returns the client with this name or number. If there is none, a name may look like it: what is
 /// wanted was perhaps typed with the letters of another alphabet.
 fn find<'a>(wanted: &str, gauges: &'a [Arc<Gauge>]) -> Result<&'a Gauge, String> {
-    let number: Option<u64> = wanted.strip_prefix('#').and_then(|it| it.parse().ok());
-    let folded_wanted = folded(wanted);
-    let those_called = |is_meant: &dyn Fn(&str) -> bool| -> Vec<&Gauge> {
+    let those = |is_meant: &dyn Fn(&Gauge) -> bool| -> Vec<&Gauge> {
         let gauges = gauges.iter().map(Arc::as_ref);
-        let is_called = |gauge: &&Gauge| {
-            number == Some(gauge.id) || gauge.name().is_some_and(|name| is_meant(&name))
-        };
-        gauges.filter(is_called).collect()
+        gauges.filter(|gauge| is_meant(gauge)).collect()
     };
-    let mut found = those_called(&|name| folded(name) == folded_wanted);
-    if let Some(beginning) = wanted.strip_suffix(['…', '~']).map(folded)
-        && found.is_empty()
+    let is_called = |gauge: &Gauge, is_meant: &dyn Fn(&str) -> bool| {
+        gauge.name().is_some_and(|name| is_meant(&name))
+    };
+    // This is how the view shows one without a name. No name begins with a star.
+    if let Some(number) =
+        number(wanted.trim_start_matches("* ")).filter(|_| wanted.starts_with('*'))
     {
-        // The view cuts long names in this way.
-        found = those_called(&|name| folded(name).starts_with(&beginning));
+        let found = those(&|gauge| gauge.id == number);
+        return found.first().copied().ok_or_else(|| nobody(wanted));
     }
+    let name = folded(wanted);
+    // The view cuts long names in this way.
+    let beginning = wanted.strip_suffix(['…', '~']).map(folded);
+    let beginning = beginning.filter(|it| !it.is_empty());
+    let mut found = those(&|gauge| {
+        number(wanted) == Some(gauge.id)
+            || is_called(gauge, &|it| {
+                let it = folded(it);
+                it == name
+                    || beginning
+                        .as_ref()
+                        .is_some_and(|begin| it.starts_with(begin))
+            })
+    });
     if found.is_empty() {
-        found = those_called(&|name| look_alike(name, wanted));
+        found = those(&|gauge| is_called(gauge, &|it| look_alike(it, wanted)));
     }
     match found[..] {
         [] => Err(nobody(wanted)),
         [gauge] => Ok(gauge),
-        [one, other, ..] if number == Some(one.id) || number == Some(other.id) => Err(format!(
-            "Connections #{} and #{} can both be meant: one has that number, the other that name. \
-             Write the name of the first, or the number of the second.",
-            one.id, other.id
-        )),
         [one, other, ..] => Err(format!(
-            "Connections #{} and #{} can both be meant; write a number.",
-            one.id, other.id
+            "It can be {} or {}; write the number with the star.",
+            numbered(one),
+            numbered(other)
         )),
     }
+}
+
+/// Returns the number in `#7`.
+fn number(wanted: &str) -> Option<u64> {
+    wanted.strip_prefix('#')?.parse().ok()
+}
+
+/// Returns a client as nobody else can be called.
+fn numbered(gauge: &Gauge) -> String {
+    let name = gauge.name();
+    let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+    format!("\"* #{}\"{name}", gauge.id)
 }
 
 /// Returns a time in the largest unit of which it is a multiple.

@@ -25,8 +25,11 @@ pub fn rows<'a>(now: &'a Snapshot, before: Option<&Snapshot>) -> Vec<Row<'a>> {
         .collect();
     let row = |client: &'a Client| {
         let earlier = earlier.get(&client.id);
-        let since = |number: fn(&Client) -> u64| {
-            earlier.map_or(0, |it| number(client).saturating_sub(number(it)))
+        let since = |number: fn(&Client) -> u64| match (earlier, before) {
+            (Some(earlier), _) => number(client).saturating_sub(number(earlier)),
+            // It has come since then.
+            (None, Some(_)) => number(client),
+            (None, None) => 0,
         };
         let paced = as_float(since(|it| it.paced_ms)) / seconds / 10.0;
         Row {

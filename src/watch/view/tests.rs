@@ -199,6 +199,18 @@ fn a_narrow_screen_shows_no_half_figures() {
 }
 
 #[test]
+fn a_newcomer_has_its_rates_at_once() {
+    let start = Instant::now();
+    let empty = snapshot("", "", &[], start);
+    let client = "1\tEve\t-\t-\tpaced\t10\t1000\t0\t0\t0\t3\t2\n";
+    let now = snapshot(client, "", &[], start + Duration::from_secs(2));
+    let shown = lines(&now, Some(&empty), "1234", PLAIN, size(80, 24));
+    assert_eq!(words(&shown[6])[1..4], ["5.0", "–", "–"]);
+    assert!(shown[6].contains("paced 50%"), "{}", shown[6]);
+    assert!(shown[2].contains("1 slow"), "{}", shown[2]);
+}
+
+#[test]
 fn a_long_title_leaves_the_facts_where_they_are() {
     let now = snapshot("", "clients\t3\nseats\t40\nup_s\t9\n", &[], Instant::now());
     let shown = lines(&now, None, &"/x".repeat(50), PLAIN, size(80, 24));

@@ -72,7 +72,17 @@ fn nobody_hides_behind_the_number_of_another_or_is_removed_for_no_name() {
     let mut rick = Client::join(&server, "#0");
     let (code, said) = kick(&server, &["#0"]);
     assert_eq!(code, 1);
-    assert!(said.contains("#0 and #1 can both be meant"), "{said}");
+    assert!(
+        said.contains("It can be \"* #0\" (Ada) or \"* #1\" (#0);"),
+        "{said}"
+    );
+    let (code, said) = kick(&server, &["~"]);
+    assert_eq!(code, 1, "{said}");
+    let socket = status_path(&server);
+    for time in ["0", "18446744073709551615", "soon"] {
+        let said = ask(&socket, &format!("kick Ada\t{time}\t"));
+        assert!(said.starts_with("no\tWrite kick NAME"), "{said}");
+    }
     for words in [&["", "--why", "Ada"][..], &["\t", "--for", "10m"]] {
         assert_eq!(kick(&server, words).0, 2);
     }
@@ -109,7 +119,7 @@ fn a_flooder_that_has_renamed_itself_is_removed_at_once_with_what_it_sent() {
 fn clients_without_a_name_and_such_as_do_not_read_are_removed_too() {
     let server = TestServer::with(&["--rate", "0", "--queue", "2"]);
     let mut unnamed = Client::connect(&server);
-    let (_, said) = kick(&server, &["#0"]);
+    let (_, said) = kick(&server, &["* #0"]);
     assert_eq!(said, "Connection #0 was asked to leave.\n");
     unnamed.expect_notice(&Notice::AskedToLeave);
     assert_eq!(unnamed.next(), None);
@@ -165,7 +175,7 @@ fn a_long_name_can_be_written_as_the_view_shows_it() {
     let _other = Client::join(&server, "Bob the second");
     let (code, said) = kick(&server, &["Bob the\u{2026}"]);
     assert_eq!(code, 1);
-    assert!(said.contains("#1 and #2 can both be meant"), "{said}");
+    assert!(said.contains("\"* #1\" (Bob the first of his"), "{said}");
     assert_kicked(&server, &["bob the firs\u{2026}"]);
     let heard = bob.hear_all();
     assert_eq!(heard.last(), Some(&Notice::AskedToLeave.to_string()));
@@ -184,6 +194,22 @@ fn letters_of_another_alphabet_hide_nobody() {
     assert_eq!(heard.last(), Some(&Notice::AskedToLeave.to_string()));
     ada.mark("still here");
     assert_eq!(kick(&server, &["scope"]).0, 1);
+}
+
+#[test]
+fn a_server_of_another_address_is_not_taken_for_it() {
+    let server = TestServer::start();
+    let other = format!("127.0.0.2:{}", server.address.port());
+    let second = TestServer::spawn(trio_chat().args(["serve", &other]));
+    let mut ada = Client::join(&server, "Ada");
+    let mut double = Client::join(&second, "Ada");
+    let output = trio_chat().args(["kick", "Ada", &other]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let part = format!("is another one; it listens on {}.", server.address);
+    assert!(said.contains(&part), "{said}");
+    ada.mark("still here");
+    double.mark("still here");
 }
 
 #[test]
