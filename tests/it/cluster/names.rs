@@ -163,8 +163,10 @@ fn c8_a_name_is_held_once_and_free_again_whatever_answers_are_lost() {
     let redis = Redis::start();
     let proxy = Proxy::to(redis.socket());
     let server = server(&proxy.url());
-    let keys = redis.cli(&["KEYS", "trio1:{main}:lease:*"]);
-    let me = keys.rsplit(':').next().unwrap().to_owned();
+    let me = until("a server that lives", || {
+        let keys = redis.cli(&["KEYS", "trio1:{main}:lease:*"]);
+        Some(keys.rsplit_once(':')?.1.to_owned())
+    });
     let count =
         |command: &str, kind: &str| redis.cli(&[command, &format!("trio1:{{main}}:{kind}:{me}")]);
     let n_here = || count("ZCARD", "here");
