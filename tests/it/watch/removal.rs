@@ -35,6 +35,15 @@ fn assert_kicked(server: &TestServer, words: &[&str]) {
     assert!(said.contains("was asked to leave."), "{said}");
 }
 
+/// Lets `talker` talk until the first client in the room has missed something.
+fn talk_until_missed(server: &TestServer, talker: &mut Client) {
+    let text = "x".repeat(4000);
+    while clients(server)[0].number("missed") == 0 {
+        talker.mark(&text);
+        talker.heard.clear();
+    }
+}
+
 #[test]
 fn who_is_asked_to_leave_is_told_why_after_all_that_was_said() {
     let server = TestServer::start();
@@ -125,11 +134,7 @@ fn clients_without_a_name_and_such_as_do_not_read_are_removed_too() {
     assert_eq!(unnamed.next(), None);
     let stuck = Client::join(&server, "Stuck");
     let mut ada = Client::join(&server, "Ada");
-    let text = "x".repeat(4000);
-    while clients(&server)[0].number("missed") == 0 {
-        ada.mark(&text);
-        ada.heard.clear();
-    }
+    talk_until_missed(&server, &mut ada);
     let start = Instant::now();
     assert_kicked(&server, &["Stuck"]);
     until("a free seat", || {
@@ -145,11 +150,7 @@ fn one_who_leaves_but_does_not_read_is_cut_off_at_once() {
     let server = TestServer::with(&["--rate", "0"]);
     let stuck = Client::join(&server, "Stuck");
     let mut ada = Client::join(&server, "Ada");
-    let text = "x".repeat(4000);
-    while clients(&server)[0].number("missed") == 0 {
-        ada.mark(&text);
-        ada.heard.clear();
-    }
+    talk_until_missed(&server, &mut ada);
     // It says nothing more. Now it has ten seconds to read what waits.
     stuck.stream.shutdown(Shutdown::Write).unwrap();
     until("a client that leaves", || {
