@@ -71,6 +71,9 @@ cargo build --release --quiet "${features[@]}" --manifest-path "$root/Cargo.toml
 built=$(realpath "${CARGO_TARGET_DIR:-$root/target}/release/trio-chat")
 work=$(mktemp -d)
 cd "$work"
+# The status sockets are there too.
+export XDG_RUNTIME_DIR=$work
+unset RUNTIME_DIRECTORY
 trio=$work/trio-chat
 cp "$built" "$trio"
 ulimit -n "$(ulimit -Hn)"
@@ -92,8 +95,8 @@ stop() {
 }
 # A second Ctrl-C must not leave something behind.
 trap 'trap "" INT TERM HUP; stop; rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+trap 'trap "" INT TERM HUP; exit 130' INT
+trap 'trap "" INT TERM HUP; exit 143' TERM HUP
 
 # start NAME: starts that server, or a room over N of them if NAME is N. Sets $addresses and $server to
 # where they listen, another port each time, and to their processes, and $protocol to what they speak.

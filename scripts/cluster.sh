@@ -40,6 +40,9 @@ cargo build --release --quiet --features redis --manifest-path "$root/Cargo.toml
 built=$(realpath "${CARGO_TARGET_DIR:-$root/target}/release/trio-chat")
 work=$(mktemp -d)
 cd "$work"
+# The status sockets are there too.
+export XDG_RUNTIME_DIR=$work
+unset RUNTIME_DIRECTORY
 # Another build, without Redis, would take its place.
 trio=$work/trio-chat
 cp "$built" "$trio"
@@ -56,8 +59,8 @@ stop() {
 }
 # A second Ctrl-C must not leave something behind.
 trap 'trap "" INT TERM HUP; stop; rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+trap 'trap "" INT TERM HUP; exit 130' INT
+trap 'trap "" INT TERM HUP; exit 143' TERM HUP
 
 # Starts Redis as a room needs it: what was said is kept in a file, and nothing is evicted.
 start_redis() {

@@ -57,8 +57,8 @@ stop() {
 }
 # A second Ctrl-C must not leave something behind.
 trap 'trap "" INT TERM HUP; stop; rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+trap 'trap "" INT TERM HUP; exit 130' INT
+trap 'trap "" INT TERM HUP; exit 143' TERM HUP
 
 # start NAME ARGUMENTS...: runs the program, with what it prints in a file of that name.
 start() {

@@ -41,6 +41,9 @@ pub struct Options {
     pub socket: Option<PathBuf>,
 }
 
+/// Maximum length of a name, in bytes, so that the whole request fits.
+const MAX_WHOM: usize = 192;
+
 /// What could be wrong if the word after the name is no address.
 const QUOTES: &str = " (A name with spaces needs quotes.)";
 
@@ -66,11 +69,17 @@ impl Options {
                 let whom: Result<String, _> = arguments.free_from_str();
                 let whom = whom.ok().filter(|whom| !whom.trim().is_empty());
                 let whom = whom.ok_or("whom? Write a name, or a number after #")?;
+                if whom.len() > MAX_WHOM {
+                    return Err("no name is so long".to_owned());
+                }
                 let seconds = bar.map_or_else(String::new, |bar| bar.as_secs().to_string());
                 let why: String = why.unwrap_or_default().chars().take(MAX_WHY).collect();
                 format!("kick {}\t{seconds}\t{}", plain(&whom), plain(&why))
             }
         };
+        if socket.is_some() && !arguments.clone().finish().is_empty() {
+            return Err(format!("--socket goes without ADDR{QUOTES}"));
+        }
         let is_named = !arguments.clone().finish().is_empty() && request.starts_with("kick");
         let hint = if is_named { QUOTES } else { "" };
         let address = one_address(arguments).map_err(|error| error + hint)?;
@@ -159,6 +168,7 @@ mod tests {
             "--forgive Rick",
             "--forgive 192.0.2.7 --for 10m",
             "Rick 1234 --forgive 192.0.2.7",
+            "SpamBot 5000 --socket /x",
         ] {
             assert!(Options::parse(arguments(line)).is_err(), "{line}");
         }

@@ -4,7 +4,7 @@
 pub mod place;
 pub mod request;
 
-use place::{file_name, is_answered, private_folder};
+use place::{file_name, is_stale, private_folder};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use socket2::{SockAddr, SockRef};
@@ -56,11 +56,8 @@ impl StatusSocket {
             Ok(file) if !file.file_type().is_socket() => {
                 return Err(format!("{shown} is no socket, so it is left alone."));
             }
-            Ok(_) if is_answered(&path) => {
-                return Err(format!("Another server has the status socket {shown}."));
-            }
-            // Whoever listened here has been killed.
-            Ok(_) => fs::remove_file(&path).map_err(cannot)?,
+            Ok(_) if is_stale(&path) => fs::remove_file(&path).map_err(cannot)?,
+            Ok(_) => return Err(format!("Another server has the status socket {shown}.")),
         }
         bind(&path).map(Some).map_err(cannot)
     }
@@ -120,6 +117,7 @@ mod tests {
     use super::*;
     use std::env;
     use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixDatagram;
     use std::process;
 
     fn folder(name: &str) -> PathBuf {
@@ -154,6 +152,11 @@ mod tests {
         let socket = make(&path).unwrap();
         let refusal = make(&path).unwrap_err();
         assert!(refusal.contains("Another server"), "{refusal}");
+        // One that speaks in another way is alive too.
+        let datagrams = folder.join("b");
+        let _other = UnixDatagram::bind(&datagrams).unwrap();
+        assert!(make(&datagrams).unwrap_err().contains("Another server"));
+        fs::remove_file(datagrams).unwrap();
         // Somebody puts another one there.
         fs::remove_file(&path).unwrap();
         let other = make(&path).unwrap();

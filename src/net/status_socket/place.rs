@@ -6,12 +6,15 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use std::env;
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Where a systemd unit of the usual name has its private folder.
 const OF_THE_UNIT: &str = "/run/trio-chat";
+
+/// Maximum number of a server's addresses that are shown.
+const MAX_SHOWN: usize = 8;
 
 /// Returns the status socket of the server that listens on one of these `addresses`, which have the
 /// same port.
@@ -20,48 +23,67 @@ const OF_THE_UNIT: &str = "/run/trio-chat";
 /// One sentence, if there is none.
 pub fn find(addresses: &[SocketAddr]) -> Result<PathBuf, String> {
     let port = addresses.first().map_or(0, SocketAddr::port);
-    let path = find_port(port)?;
-    let room = ask(&path, "room")?;
-    let listens = room.lines().find_map(|line| line.strip_prefix("listens\t"));
-    let listens = listens.unwrap_or_default().split(' ');
-    let listens: Vec<SocketAddr> = listens.filter_map(|it| it.parse().ok()).collect();
-    let is_same = |one: &SocketAddr, other: &SocketAddr| {
-        let [one_ip, other_ip] = [one, other].map(|it| it.ip().to_canonical());
-        let is_any = one_ip.is_unspecified() || other_ip.is_unspecified();
-        one.port() == other.port() && (is_any || one_ip == other_ip)
-    };
-    let is_meant = |it: &SocketAddr| addresses.iter().any(|address| is_same(it, address));
-    if listens.iter().any(is_meant) {
-        return Ok(path);
+    let mut others = Vec::new();
+    let candidates = candidates(port).into_iter();
+    for path in candidates.filter(|path| is_private(path) && is_answered(path)) {
+        let listens = listens(&path)?;
+        let is_meant = |own: &SocketAddr| addresses.iter().any(|it| is_reached_at(own, it));
+        // Servers of earlier versions do not say it.
+        if listens.is_empty() || listens.iter().any(is_meant) {
+            return Ok(path);
+        }
+        others.extend(listens.iter().take(MAX_SHOWN).map(ToString::to_string));
     }
-    let listens: Vec<_> = listens.iter().map(ToString::to_string).collect();
+    if others.is_empty() {
+        return Err(none(port));
+    }
     Err(format!(
         "The server of the status socket for port {port} is another one; it listens on {}.",
-        listens.join(", ")
+        others.join(", ")
     ))
 }
 
-fn find_port(port: u16) -> Result<PathBuf, String> {
-    let mut candidates = candidates(port).into_iter();
-    let found = candidates.find(|path| is_private(path) && is_answered(path));
+/// Returns where the server at the other end of a status socket listens.
+fn listens(path: &Path) -> Result<Vec<SocketAddr>, String> {
+    let room = ask(path, "room")?;
+    let listens = room.lines().find_map(|line| line.strip_prefix("listens\t"));
+    let addresses = listens.unwrap_or_default().split(' ');
+    Ok(addresses.filter_map(|it| it.parse().ok()).collect())
+}
+
+/// Whether a server that listens on `own` is meant by `wanted`.
+fn is_reached_at(own: &SocketAddr, wanted: &SocketAddr) -> bool {
+    let [own_ip, wanted_ip] = [own, wanted].map(|it| it.ip().to_canonical());
+    // The one of IPv6 stands for all addresses of both kinds.
+    let has = |one: IpAddr, other: IpAddr| {
+        one == other || one.is_unspecified() && (one.is_ipv6() || other.is_ipv4())
+    };
+    own.port() == wanted.port() && (has(own_ip, wanted_ip) || has(wanted_ip, own_ip))
+}
+
+/// Says that there is no status socket for `port`.
+fn none(port: u16) -> String {
     let is_denied = |path: &PathBuf| {
         let found = fs::symlink_metadata(path);
         found.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
     };
-    found.ok_or_else(|| match &others()[..] {
-        [] if self::candidates(port).iter().any(is_denied) => format!(
+    let others = others();
+    if candidates(port).iter().any(is_denied) {
+        format!(
             "There is no status socket of this user for port {port}; for a server of another one, try \
              sudo."
-        ),
-        [] => format!(
+        )
+    } else if others.is_empty() {
+        format!(
             "There is no status socket for port {port}; does a server of this user run on this host?"
-        ),
-        others => format!(
+        )
+    } else {
+        format!(
             "There is no status socket for port {port}, but for {}; a server has one, for the first of \
              its ports.",
             others.join(", ")
-        ),
-    })
+        )
+    }
 }
 
 /// Returns the ports of all servers that can be found.
@@ -109,14 +131,20 @@ fn folders() -> Vec<PathBuf> {
 }
 
 /// Whether a server is at the other end of the socket at `path`. Never blocks.
-pub(super) fn is_answered(path: &Path) -> bool {
-    let connected = || {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.set_nonblocking(true)?;
-        socket.connect(&SockAddr::unix(path)?)
-    };
+fn is_answered(path: &Path) -> bool {
     // When many wait to be accepted, the system asks to try again.
-    connected().map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |()| true)
+    try_to_connect(path).map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |()| true)
+}
+
+/// Whether whoever listened at the socket at `path` has been killed. Never blocks.
+pub(super) fn is_stale(path: &Path) -> bool {
+    try_to_connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+fn try_to_connect(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
 }
 
 /// Returns the folder for this user's sockets, which nobody else can enter. Makes it if necessary.
@@ -166,6 +194,32 @@ mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::process;
+
+    #[test]
+    fn a_server_is_reached_where_it_listens() {
+        let reached = |own: &str, wanted: &str| {
+            is_reached_at(&own.parse().unwrap(), &wanted.parse().unwrap())
+        };
+        for (own, wanted) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("127.0.0.1:1", "[::ffff:127.0.0.1]:1"),
+            ("0.0.0.0:1", "192.0.2.7:1"),
+            ("[::]:1", "192.0.2.7:1"),
+            ("[::]:1", "[::1]:1"),
+            ("127.0.0.1:1", "0.0.0.0:1"),
+        ] {
+            assert!(reached(own, wanted), "{own} {wanted}");
+        }
+        for (own, wanted) in [
+            ("127.0.0.1:1", "127.0.0.2:1"),
+            ("127.0.0.1:1", "127.0.0.1:2"),
+            ("0.0.0.0:1", "[::1]:1"),
+            ("[::1]:1", "127.0.0.1:1"),
+            ("[::1]:1", "0.0.0.0:1"),
+        ] {
+            assert!(!reached(own, wanted), "{own} {wanted}");
+        }
+    }
 
     #[test]
     fn only_a_folder_in_which_nobody_else_can_write_is_private() {

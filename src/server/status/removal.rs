@@ -2,7 +2,7 @@
 //! address come back.
 
 use super::Status;
-use crate::protocol::addressee::folded;
+use crate::protocol::addressee;
 use crate::protocol::lookalikes::look_alike;
 use crate::protocol::text;
 use crate::server::admission::barred::LONGEST;
@@ -132,10 +132,11 @@ fn find<'a>(wanted: &str, gauges: &'a [Arc<Gauge>]) -> Result<&'a Gauge, String>
     match found[..] {
         [] => Err(nobody(wanted)),
         [gauge] => Ok(gauge),
-        [one, other, ..] => Err(format!(
-            "It can be {} or {}; write the number with the star.",
+        [one, other, ref more @ ..] => Err(format!(
+            "It can be {} or {}{}; write the number with the star.",
             numbered(one),
-            numbered(other)
+            numbered(other),
+            if more.is_empty() { "" } else { ", or others" }
         )),
     }
 }
@@ -148,8 +149,8 @@ fn number(wanted: &str) -> Option<u64> {
 /// Returns a client as nobody else can be called.
 fn numbered(gauge: &Gauge) -> String {
     let name = gauge.name();
-    let name = name.map_or_else(String::new, |name| format!(" ({name})"));
-    format!("\"* #{}\"{name}", gauge.id)
+    let name = name.map_or_else(String::new, |name| format!(" {name:?}"));
+    format!("* #{}{name}", gauge.id)
 }
 
 /// Returns a time in the largest unit of which it is a multiple.
@@ -161,6 +162,11 @@ fn time(n_seconds: u64) -> String {
     };
     let plural = if n_units == 1 { "" } else { "s" };
     format!("{n_units} {name}{plural}")
+}
+
+/// Returns a name as it is compared. Where a word is cut, its last letter can seem to be within it.
+fn folded(name: &str) -> String {
+    addressee::folded(name).replace('ς', "σ")
 }
 
 fn nobody(wanted: &str) -> String {

@@ -82,7 +82,7 @@ fn nobody_hides_behind_the_number_of_another_or_is_removed_for_no_name() {
     let (code, said) = kick(&server, &["#0"]);
     assert_eq!(code, 1);
     assert!(
-        said.contains("It can be \"* #0\" (Ada) or \"* #1\" (#0);"),
+        said.contains("It can be * #0 \"Ada\" or * #1 \"#0\";"),
         "{said}"
     );
     let (code, said) = kick(&server, &["~"]);
@@ -176,7 +176,7 @@ fn a_long_name_can_be_written_as_the_view_shows_it() {
     let _other = Client::join(&server, "Bob the second");
     let (code, said) = kick(&server, &["Bob the\u{2026}"]);
     assert_eq!(code, 1);
-    assert!(said.contains("\"* #1\" (Bob the first of his"), "{said}");
+    assert!(said.contains("* #1 \"Bob the first of his"), "{said}");
     assert_kicked(&server, &["bob the firs\u{2026}"]);
     let heard = bob.hear_all();
     assert_eq!(heard.last(), Some(&Notice::AskedToLeave.to_string()));
