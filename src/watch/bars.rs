@@ -59,6 +59,9 @@ pub fn count(value: u64, width: usize) -> String {
 
 /// Returns `given` cleaned, and cut or filled to `width` columns.
 pub fn fit(given: &str, width: usize, ascii: bool) -> String {
+    if width == 0 {
+        return String::new();
+    }
     let cleaned = text::clean(given);
     let plain = if ascii {
         let plain = |it: char| if it.is_ascii() { it } else { '?' };
@@ -130,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_is_cut_or_filled_to_its_width(given: String, width in 1_usize..40, ascii: bool) {
+        fn text_is_cut_or_filled_to_its_width(given: String, width in 0_usize..40, ascii: bool) {
             let fitted = fit(&given, width, ascii);
             prop_assert_eq!(n_columns_of(&fitted), width);
             prop_assert!(!fitted.chars().any(char::is_control));

@@ -5,12 +5,15 @@ use crate::support::{TestServer, Tmux, status_path, trio_chat};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 /// Number of runs of each kind. With three, the noise of the host alone would fail one time in five.
 const RUNS: usize = 7;
+
+/// Time from one bad request to the next.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Who looks in.
 #[derive(Debug, Clone, Copy)]
@@ -38,15 +41,18 @@ fn measure(onlooker: Onlooker) -> Run {
         terminal.wait_for("Ctrl-C leaves");
         terminal
     });
-    let has_rabble = AtomicBool::new(matches!(onlooker, Onlooker::Rabble));
     let output = thread::scope(|scope| {
-        scope.spawn(|| harass(&status_path(&server), &has_rabble));
+        let (end, ended) = channel();
+        if matches!(onlooker, Onlooker::Rabble) {
+            let path = status_path(&server);
+            scope.spawn(move || harass(&path, &ended));
+        }
         let output = trio_chat()
             .args(["crowd", &server.address.to_string(), "--clients", "500"])
             .args(["--seconds", "6", "--json"])
             .args(["--pid", &server.process.pid().to_string()])
             .output();
-        has_rabble.store(false, Ordering::SeqCst);
+        drop::<Sender<()>>(end);
         output.unwrap()
     });
     drop(watcher);
@@ -66,17 +72,17 @@ fn measure(onlooker: Onlooker) -> Run {
     }
 }
 
-fn harass(path: &Path, goes_on: &AtomicBool) {
+/// Asks badly, five times a second, until the other end of `ended` is dropped.
+fn harass(path: &Path, ended: &Receiver<()>) {
     let long = vec![b'x'; 1 << 20];
     let mut silent = Vec::new();
-    while goes_on.load(Ordering::SeqCst) {
+    while ended.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
         if let Ok(mut stream) = UnixStream::connect(path) {
             // The answer comes after the first kilobyte, and nobody reads the rest.
             let _ = stream.set_write_timeout(Some(Duration::from_millis(10)));
             let _ = stream.write_all(&long);
         }
         silent.extend(UnixStream::connect(path));
-        thread::sleep(Duration::from_millis(200));
     }
 }
 
