@@ -80,6 +80,8 @@ pub struct Uplink<'a> {
     lost: Vec<Lost>,
     /// Clients whose name somebody else has got, with what their lines began with and should.
     renamed: HashMap<ClientId, (String, String)>,
+    /// What a session has asked, and waits for.
+    asked: Option<Question>,
     /// Who was here, and when that was asked.
     present: Option<(Instant, Present)>,
 }
@@ -105,6 +107,7 @@ impl<'a> Uplink<'a> {
             freed: Freed::default(),
             lost: Vec::new(),
             renamed: HashMap::new(),
+            asked: None,
             present: None,
         }
     }
@@ -119,6 +122,7 @@ impl<'a> Uplink<'a> {
         }
         // Sessions must not wait for answers that will not come.
         self.ends.questions = never();
+        self.asked = None;
         self.depart();
         // Sessions must not wait for a link that is over.
         self.ends.said.iter().for_each(drop);
@@ -127,6 +131,13 @@ impl<'a> Uplink<'a> {
     /// Does what is due, or waits for the next thing to happen.
     fn turn(&mut self) {
         self.note_freed();
+        // A name that is free is given free before somebody else may ask for it. Whatever was free
+        // when the question came is noted only now.
+        if self.freed.is_empty()
+            && let Some(question) = self.asked.take()
+        {
+            return self.answer(question);
+        }
         self.pass_deferred();
         let due = self.due().saturating_duration_since(Instant::now());
         if due.is_zero() {
@@ -134,8 +145,7 @@ impl<'a> Uplink<'a> {
         }
         let (no_events, no_questions) = (never(), never());
         let said = Some(&self.ends.said).filter(|_| !self.is_full());
-        // A name that is free is given free before somebody else may ask for it.
-        let questions = Some(&self.ends.questions).filter(|_| self.freed.is_empty());
+        let questions = Some(&self.ends.questions).filter(|_| self.asked.is_none());
         select! {
             recv(said.unwrap_or(&no_events)) -> event => if let Ok(event) = event {
                 self.take(event);
@@ -143,9 +153,7 @@ impl<'a> Uplink<'a> {
                 // Every session has ended.
                 self.link.end();
             },
-            recv(questions.unwrap_or(&no_questions)) -> question => if let Ok(question) = question {
-                self.answer(question);
-            },
+            recv(questions.unwrap_or(&no_questions)) -> question => self.asked = question.ok(),
             recv(self.ends.outgoing) -> outgoing => if let Ok(outgoing) = outgoing {
                 self.send_out(outgoing);
             } else {

@@ -174,13 +174,14 @@ impl Name<'_> {
 impl Drop for Name<'_> {
     fn drop(&mut self) {
         self.roster.n_names.fetch_sub(1, Ordering::Relaxed);
+        if let Some(linked) = &mut *self.roster.linked.lock() {
+            linked.replacements.remove(&self.number);
+            linked.freed.push(self.number);
+            // If a message waits there already, that will do.
+            let _ = linked.woken.try_send(());
+        }
+        // Only now: who takes it next may ask the other servers at once, and the link must know then.
         release(&mut self.roster.taken.lock(), &self.keys);
-        let mut linked = self.roster.linked.lock();
-        let Some(linked) = &mut *linked else { return };
-        linked.replacements.remove(&self.number);
-        linked.freed.push(self.number);
-        // If a message waits there already, that will do.
-        let _ = linked.woken.try_send(());
     }
 }
 
